@@ -1,0 +1,1 @@
+//! The loom tests, named by the claim they prove.

@@ -1,0 +1,1 @@
+//! Packet captures: reading, flow tracking, replay and sizing.

@@ -1,0 +1,3 @@
+//! Tables of the PAK guide.
+use super::Entry;
+pub(super) const ENTRIES: &[Entry] = &[];
