@@ -181,7 +181,7 @@ pub enum Term {
 }
 
 /// One row of a model's table, read in one tier's column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Row {
     /// The feature.
     pub feature: Feature,
@@ -196,7 +196,7 @@ pub struct Row {
 }
 
 /// One model in one tier, as one guide describes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// The model.
     pub model: Model,

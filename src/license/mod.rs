@@ -1,5 +1,28 @@
 //! The rules of licensing: what is in force on one unit, and why.
+//!
+//! [`Unit`] is what is installed and configured; [`RunningLicense`] is what is in force, computed
+//! from it in two steps that stay apart because later rules stand between them:
+//!
+//! 1. *licensed*: each row of the model's table, replaced by the permanent licence for it and cut
+//!    to the platform's largest value;
+//! 2. *in force*: incompatible licences are put out, No Payload Encryption disables what it must,
+//!    and the limits that no table gives (the ASA 5505's total, the TLS proxy limit, SRTP, …) are
+//!    derived.
+//!
+//! Pure: no clock, no input or output, no threads. Every [`Figure`] keeps its provenance.
+//!
+//! Source: groups C, D and E of the rules (cited by number where a rule is applied).
 
+mod figure;
 mod limit;
+mod rule;
+mod running;
+mod tls;
+mod unit;
+mod vpn;
 
+pub use figure::{Figure, Origin, Source, Step};
 pub use limit::{Allowance, Kind, Limit, LimitSet, UnknownKind};
+pub use rule::{Rule, Setting};
+pub use running::{HostRule, RunningLicense};
+pub use unit::{Configuration, ContextMode, Export, FirewallMode, Unit, UnitError};
