@@ -1,1 +1,26 @@
-//! Packet captures: reading, flow tracking, replay and sizing.
+//! Packet captures against the gate: what a firewall with a given licence would have admitted, and
+//! which licence would have refused nothing.
+
+mod clock;
+mod event;
+mod fault;
+mod file;
+mod flow;
+mod ike;
+mod link;
+mod packet;
+mod pcap;
+mod pcapng;
+mod source;
+mod table;
+mod tcp;
+
+pub use clock::{Clock, REORDER_MAX, SECOND, STEP_MAX};
+pub use event::{Action, Event, FlowId, Order};
+pub use fault::{Fault, FaultKind};
+pub use file::{BLOCK_MAX, Frame, INTERFACES_MAX, PACKET_MAX, Reader};
+pub use flow::{FLOWS_MAX, ICMP_IDLE, Tracker, UDP_IDLE};
+pub use ike::{Ike, IkeVersion};
+pub use link::{LinkType, Tags};
+pub use packet::{Content, FiveTuple, Packet, Segment, SkipReason, parse};
+pub use tcp::{EMBRYONIC_IDLE, ESTABLISHED_IDLE, HALF_CLOSED_IDLE};
