@@ -81,7 +81,9 @@ impl Rule {
             Self::TlsProxyPlatform => "largest tls proxy limit of the model",
             Self::ImeUpToTlsProxy => "ime sessions may use the tls proxy limit",
             Self::PhoneProxyWithinUc => "phone proxy counts against the uc licence",
-            Self::PhoneProxyCap => "at most 5000 phone proxy sessions in the 10,000-session licence",
+            Self::PhoneProxyCap => {
+                "at most 5000 phone proxy sessions in the 10,000-session licence"
+            }
             Self::TlsProxyK8 => "a k8 licence allows at most 1000 tls proxy sessions",
             Self::SrtpK8 => "a k8 licence allows at most 250 srtp sessions",
             Self::SrtpK9 => "a k9 licence has no srtp limit",
@@ -102,9 +104,7 @@ impl Rule {
             Self::PeersNeedLicence => "PAK guide, feature tables",
             Self::ApexOnlyInMultipleContext => "PAK guide, Legacy VPN Licenses",
             Self::SharedNeedsSingleContext => "9.1 guide, Guidelines, Context Mode",
-            Self::TotalWithEssentials | Self::TotalWithPremium => {
-                "9.1 guide, Table 5-1 footnote 1"
-            }
+            Self::TotalWithEssentials | Self::TotalWithPremium => "9.1 guide, Table 5-1 footnote 1",
             Self::LoadBalancingNeedsStrongEncryption => "License Notes of both guides",
             Self::TlsProxyDefault | Self::TlsProxyPlatform => {
                 "in neither guide; unverified, see tls-proxy-default and tls-proxy-platform"

@@ -135,9 +135,7 @@ fn counts_against(guide: Guide, kind: Kind) -> LimitSet {
         Kind::Anyconnect | Kind::AnyconnectIkev2 => {
             LimitSet::of(&[Limit::Anyconnect, Limit::TotalVpn])
         }
-        Kind::Clientless => {
-            LimitSet::of(&[Limit::Anyconnect, Limit::Clientless, Limit::TotalVpn])
-        }
+        Kind::Clientless => LimitSet::of(&[Limit::Anyconnect, Limit::Clientless, Limit::TotalVpn]),
         Kind::Ikev1Ra | Kind::Ikev1L2l | Kind::Ikev2L2l => {
             LimitSet::of(&[Limit::OtherVpn, Limit::TotalVpn])
         }
@@ -166,9 +164,7 @@ fn licensed(unit: &Unit) -> Figures {
     let rows = unit.entry().rows.iter().map(|row| (row.feature, licensed_row(unit, row)));
     let mut figures: Figures = rows.collect();
     for (&feature, &value) in unit.licences() {
-        figures
-            .entry(feature)
-            .or_insert_with(|| Figure::new(Source::Licence(value), value));
+        figures.entry(feature).or_insert_with(|| Figure::new(Source::Licence(value), value));
     }
     vpn::turn_peers_on(unit, &mut figures);
     figures
@@ -294,9 +290,10 @@ fn limit_figure(unit: &Unit, limit: Limit, features: &Figures) -> Figure {
 
 /// The figure of the row, or “not limited” where the table lacks it.
 pub(super) fn row_figure(unit: &Unit, feature: Feature, features: &Figures) -> Figure {
-    features.get(&feature).cloned().unwrap_or_else(|| {
-        Figure::new(Source::NoRow(unit.entry().table), Value::Unlimited)
-    })
+    features
+        .get(&feature)
+        .cloned()
+        .unwrap_or_else(|| Figure::new(Source::NoRow(unit.entry().table), Value::Unlimited))
 }
 
 fn host_rule(entry: &Entry, configuration: &Configuration) -> HostRule {
