@@ -1,1 +1,92 @@
-//! The only file that names atomics: std in a normal build, loom under `tollgate_loom`.
+//! The only file that names atomics: std in a normal build, loom under `--cfg tollgate_loom`.
+//!
+//! Four of the crates that the gate rests on do not run under loom and get stand-ins there:
+//!
+//! * `Atomic<T>` becomes a loom `AtomicU64` that carries the same eight bytes: nothing is lost;
+//! * `ArcSwap` becomes a loom mutex around an `Arc`, so what loom explores has *more*
+//!   synchronisation than arc-swap gives. The gate therefore never relies on arc-swap for an
+//!   ordering: counters are published by their own words, the snapshot only explains them;
+//! * `LockedMap`, a `DashMap` changed entry by entry, becomes a loom mutex around a map: the shard
+//!   locks that dashmap's entries hold are coarsened to one. What stays unproved is dashmap's own
+//!   code;
+//! * `PerThread`, a `ThreadLocal`, becomes a new value at every call.
+//!
+//! The locks of the control plane are parking_lot's, and loom's in a loom build.
+
+pub(crate) use crossbeam_utils::CachePadded;
+
+#[cfg(not(tollgate_loom))]
+mod imp {
+    pub(crate) use arc_swap::ArcSwap;
+    pub(crate) use atomic::Atomic;
+    pub(crate) use parking_lot::{Mutex, RwLock};
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+    use std::hash::Hash;
+
+    use dashmap::DashMap;
+    use dashmap::mapref::entry::Entry;
+    use thread_local::ThreadLocal;
+
+    /// A value for each thread that asks, made when it first does.
+    #[derive(Debug)]
+    pub(crate) struct PerThread<T: Send>(ThreadLocal<T>);
+
+    impl<T: Send> PerThread<T> {
+        pub(crate) fn new() -> Self {
+            Self(ThreadLocal::new())
+        }
+
+        /// Runs `f` on the calling thread's value.
+        pub(crate) fn with<R>(&self, make: impl FnOnce() -> T, f: impl FnOnce(&T) -> R) -> R {
+            f(self.0.get_or(make))
+        }
+    }
+
+    /// A concurrent map whose entries are changed under their own lock.
+    #[derive(Debug)]
+    pub(crate) struct LockedMap<K: Eq + Hash, V>(DashMap<K, V>);
+
+    impl<K: Eq + Hash, V: Copy> LockedMap<K, V> {
+        pub(crate) fn with_capacity(capacity: usize) -> Self
+        where
+            K: Send + Sync,
+            V: Send + Sync,
+        {
+            Self(DashMap::with_capacity(capacity))
+        }
+
+        /// Runs `f` on the entry of `key`, absent or not, before and after, under its lock.
+        pub(crate) fn with<R>(&self, key: K, f: impl FnOnce(&mut Option<V>) -> R) -> R {
+            match self.0.entry(key) {
+                Entry::Occupied(mut entry) => {
+                    let mut value = Some(*entry.get());
+                    let result = f(&mut value);
+                    match value {
+                        Some(value) => *entry.get_mut() = value,
+                        None => drop(entry.remove()),
+                    }
+                    result
+                }
+                Entry::Vacant(entry) => {
+                    let mut value = None;
+                    let result = f(&mut value);
+                    if let Some(value) = value {
+                        entry.insert(value);
+                    }
+                    result
+                }
+            }
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.0.len()
+        }
+    }
+}
+
+#[cfg(tollgate_loom)]
+#[path = "sync/model.rs"]
+mod imp;
+
+pub(crate) use imp::*;

@@ -1,1 +1,314 @@
 //! The data plane: admits and releases under every limit of the running licence.
+//!
+//! A [`Gate`] serves one firewall. Each packet thread has a [`Worker`]; it admits, gets a
+//! [`Token`] for its flow entry, and any worker gives the token back. Code that admits rarely
+//! reserves a [`Permit`] from the gate itself, which gives itself back when it is dropped.
+//! [`Gate::publish`] swaps the running licence while traffic flows.
+//!
+//! ```
+//! use tollgate::catalogue::{self, Feature, Value};
+//! use tollgate::gate::Gate;
+//! use tollgate::license::{Kind, Limit, RunningLicense, Unit};
+//!
+//! let mut unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+//! unit.add(Feature::AnyconnectPremium, Value::Count(10))?;
+//! let gate = Gate::new(RunningLicense::of(&unit));
+//!
+//! let mut worker = gate.worker();
+//! let token = worker.admit(Kind::Connection).expect("280,000 are allowed");
+//! worker.release(token);
+//!
+//! let sessions: Vec<_> = (0..10).map(|_| gate.reserve(Kind::Clientless)).collect();
+//! assert!(sessions.iter().all(Result::is_ok));
+//! let refusal = gate.reserve(Kind::Anyconnect).expect_err("10 is all");
+//! assert_eq!(refusal.limit, Limit::Anyconnect);
+//! assert_eq!(refusal.to_string(),
+//!     "anyconnect refused by anyconnect: anyconnect allows 10 (permanent licence)");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Algorithm
+//!
+//! Limits that are taken together share one 64-bit word of free units ([`word`], [`group`]), so an
+//! admission is one compare-and-swap and an attempt that fails has touched nothing. Inside hosts
+//! of the ASA 5505 are counted by address, in the same step as their connection ([`hosts`]). What
+//! was admitted and refused is counted by each worker on its own lines ([`stats`]).
+//!
+//! # Invariants
+//!
+//! * **I1** Never more in use than the limit, but for what was in use when it was lowered.
+//! * **I2** A refusal is exact: at some instant of the call, one of the limits had no room.
+//! * **I3** All or nothing: an attempt that is refused changes no counter, so it never makes
+//!   another fail.
+//! * **I4** When [`Gate::publish`] has returned, nothing is admitted beyond the new limits.
+//! * **I5** free + held = allowed for every limit, debt included; [`Gate::audit`] checks it.
+//!
+//! # Orderings
+//!
+//! In the tables of [`group`] and [`stats`]. The snapshot of the licence is swapped by arc-swap
+//! and only explains verdicts; no counter relies on when it is seen.
+//!
+//! # Progress
+//!
+//! Admission and release are lock-free and neither allocate nor call the system, but for inside
+//! hosts ([`hosts`]) and for the record of live tokens that a debug build keeps. Publishing,
+//! reports, and workers coming and going take a lock that no packet thread waits for.
+
+mod audit;
+mod group;
+mod hosts;
+#[cfg(all(debug_assertions, not(tollgate_loom)))]
+mod live;
+mod permit;
+mod plan;
+mod refusal;
+mod stats;
+mod token;
+mod usage;
+mod word;
+mod worker;
+
+use std::sync::Arc;
+
+use self::group::Group;
+use self::hosts::Hosts;
+use self::plan::{CONNECTIONS, GROUPS, Plan};
+use self::stats::{Block, Register, Stats};
+use self::word::{Request, Word};
+use crate::catalogue::Feature;
+use crate::license::{Kind, RunningLicense};
+use crate::sync::{ArcSwap, Mutex, PerThread};
+
+pub use audit::{Audit, AuditLine};
+pub use hosts::{Host, HostPair, Zone};
+pub use permit::{ClientlessSession, Permit};
+pub use refusal::Refusal;
+pub use token::{Part, Token};
+pub use usage::Usage;
+pub use worker::Worker;
+
+/// Admission control for one firewall, shared by all of its threads.
+///
+/// A clone is the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    plan: Plan,
+    groups: [Group; GROUPS.len()],
+    hosts: Option<Hosts>,
+    license: ArcSwap<RunningLicense>,
+    register: Register,
+    /// The counters of threads that ask the gate itself.
+    own: PerThread<Block>,
+    publishing: Mutex<()>,
+    #[cfg(all(debug_assertions, not(tollgate_loom)))]
+    live: live::Live,
+}
+
+/// Why a running licence was not published. The one before stays in force.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The licence is for another model.
+    #[error("a gate for `{gate}` cannot run a licence for `{license}`; build a new gate for it")]
+    OtherModel {
+        /// The model, tier and guide that the gate runs.
+        gate: String,
+        /// The model, tier and guide that the licence is for.
+        license: String,
+    },
+}
+
+impl Gate {
+    /// A gate that runs `license`, with nothing in use.
+    pub fn new(license: RunningLicense) -> Self {
+        let plan = Plan::new(&license);
+        let group = |group| Group::new(plan.lanes(group), plan.limit_word(group, &license));
+        let groups = std::array::from_fn(group);
+        let hosts =
+            plan.counts_hosts().then(|| Hosts::new(license.host_rule(), host_room(&license)));
+        let inner = Inner {
+            plan,
+            groups,
+            hosts,
+            license: ArcSwap::from_pointee(license),
+            register: Register::new(),
+            own: PerThread::new(),
+            publishing: Mutex::new(()),
+            #[cfg(all(debug_assertions, not(tollgate_loom)))]
+            live: live::Live::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A worker for one packet thread.
+    pub fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(&self.inner))
+    }
+
+    /// Reserves a unit that gives itself back when the permit is dropped.
+    ///
+    /// For code that admits rarely, such as VPN termination: it counts on a block of the calling
+    /// thread, which takes longer to find than a worker's.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`], when a limit of this kind has no room.
+    pub fn reserve(&self, kind: Kind) -> Result<Permit, Refusal> {
+        self.inner.permit(kind)
+    }
+
+    /// Reserves a clientless session, whose client can be started from its portal (E1).
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`], when the licence has no clientless sessions or no more of them.
+    pub fn reserve_clientless(&self) -> Result<ClientlessSession, Refusal> {
+        self.inner.permit(Kind::Clientless).map(ClientlessSession::new)
+    }
+
+    /// Puts `license` in force while traffic flows.
+    ///
+    /// When it returns, nothing is admitted beyond the new limits. What was admitted before stays;
+    /// a limit below use admits nothing until enough has been released.
+    ///
+    /// # Errors
+    ///
+    /// When the licence is for another model: what is counted together differs.
+    pub fn publish(&self, license: RunningLicense) -> Result<(), PublishError> {
+        let inner = &*self.inner;
+        let _one_at_a_time = inner.publishing.lock();
+        let (running, new) = (inner.license.load().entry(), license.entry());
+        if (running.model, running.guide()) != (new.model, new.guide()) {
+            return Err(PublishError::OtherModel {
+                gate: running.to_string(),
+                license: new.to_string(),
+            });
+        }
+        let limits: [Word; GROUPS.len()] =
+            std::array::from_fn(|group| inner.plan.limit_word(group, &license));
+        let rule = license.host_rule();
+        inner.license.store(Arc::new(license));
+        for (index, (group, limits)) in inner.groups.iter().zip(limits).enumerate() {
+            match &inner.hosts {
+                Some(hosts) if index == CONNECTIONS => hosts.publish(rule, group, limits),
+                _ => group.publish(limits),
+            }
+        }
+        Ok(())
+    }
+
+    /// The running licence, with the reason for every figure.
+    pub fn license(&self) -> Arc<RunningLicense> {
+        self.inner.license.load_full()
+    }
+
+    /// Whether connections are admitted with their hosts on this model.
+    ///
+    /// Where they are not, [`Worker::admit_connection`] ignores the addresses.
+    pub fn counts_hosts(&self) -> bool {
+        self.inner.plan.counts_hosts()
+    }
+}
+
+/// Places for hosts that need no allocation: two a connection in the model's largest tier.
+fn host_room(license: &RunningLicense) -> usize {
+    /// More hosts than this are found room for when they come.
+    const MOST: usize = 65_536;
+    let tiers = crate::catalogue::entries().filter(|entry| entry.model == license.entry().model);
+    let conns = tiers.filter_map(|entry| entry.row(Feature::FirewallConns)?.value.count()).max();
+    let conns = conns.and_then(|conns| usize::try_from(conns).ok()).unwrap_or(0);
+    (conns * 2).min(MOST)
+}
+
+impl Inner {
+    /// Admits one `kind`, counted on `stats`.
+    #[inline]
+    #[track_caller]
+    fn admit(&self, stats: &Stats, kind: Kind) -> Result<Token, Refusal> {
+        if let Some(step) = self.plan.step(kind) {
+            if let Err(word) = self.groups[step.group].admit(step.request) {
+                return Err(self.refuse(stats, kind, (step.group, step.request, word)));
+            }
+        }
+        stats.admitted(kind);
+        Ok(self.enter(Token::new(kind)))
+    }
+
+    /// Admits a connection and the hosts it brings in, counted on `stats`.
+    #[inline]
+    #[track_caller]
+    fn admit_connection(&self, stats: &Stats, pair: &HostPair) -> Result<Token, Refusal> {
+        let Some(hosts) = &self.hosts else { return self.admit(stats, Kind::Connection) };
+        match hosts.admit(&self.groups[CONNECTIONS], pair) {
+            Ok((token, new)) => {
+                stats.admitted(Kind::Connection);
+                stats.hosts(new, 0);
+                Ok(self.enter(token))
+            }
+            Err((request, word)) => {
+                Err(self.refuse(stats, Kind::Connection, (CONNECTIONS, request, word)))
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, Request, Word)) -> Refusal {
+        let refusal = refusal::explain(&self.plan, &self.license.load(), kind, lacking);
+        stats.refused(refusal.limit);
+        refusal
+    }
+
+    /// Gives back what `token` holds, counted on `stats`.
+    #[inline]
+    #[track_caller]
+    fn release(&self, stats: &Stats, token: Token) {
+        #[cfg(all(debug_assertions, not(tollgate_loom)))]
+        self.live.leave(token);
+        let kind = token.kind();
+        let given_back = match (self.plan.step(kind), &self.hosts) {
+            (None, _) => Some(0),
+            (Some(step), Some(hosts)) if step.group == CONNECTIONS => {
+                hosts.release(&self.groups[CONNECTIONS], token)
+            }
+            (Some(step), _) => self.groups[step.group].release(step.request).then_some(0),
+        };
+        match given_back {
+            Some(hosts) => {
+                stats.released(kind);
+                if hosts > 0 {
+                    stats.hosts(0, hosts);
+                }
+            }
+            None => stats.excess(),
+        }
+    }
+
+    #[cfg_attr(
+        not(all(debug_assertions, not(tollgate_loom))),
+        expect(clippy::unused_self, reason = "a debug build keeps the token")
+    )]
+    #[inline]
+    #[track_caller]
+    fn enter(&self, token: Token) -> Token {
+        #[cfg(all(debug_assertions, not(tollgate_loom)))]
+        let token = self.live.enter(token);
+        token
+    }
+
+    #[track_caller]
+    fn permit(self: &Arc<Self>, kind: Kind) -> Result<Permit, Refusal> {
+        let token = self.with_own_stats(|stats| self.admit(stats, kind))?;
+        Ok(Permit::new(Arc::clone(self), token))
+    }
+
+    /// Runs `f` with the calling thread's own counters.
+    #[track_caller]
+    fn with_own_stats<R>(&self, f: impl FnOnce(&Stats) -> R) -> R {
+        self.own.with(|| self.register.enter(), |block| f(block))
+    }
+}

@@ -1,0 +1,138 @@
+//! Stand-ins for the loom build; what they leave unproved is told in [`sync`](super).
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use bytemuck::Pod;
+
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+
+/// Eight bytes of any plain type in a loom `AtomicU64`.
+#[derive(Debug)]
+pub(crate) struct Atomic<T> {
+    bits: AtomicU64,
+    plain: std::marker::PhantomData<T>,
+}
+
+impl<T: Pod> Atomic<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { bits: AtomicU64::new(bytemuck::cast(value)), plain: std::marker::PhantomData }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> T {
+        bytemuck::cast(self.bits.load(order))
+    }
+
+    pub(crate) fn store(&self, value: T, order: Ordering) {
+        self.bits.store(bytemuck::cast(value), order);
+    }
+
+    pub(crate) fn compare_exchange_weak(
+        &self,
+        current: T,
+        new: T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<T, T> {
+        let (current, new) = (bytemuck::cast(current), bytemuck::cast(new));
+        // loom's strong exchange: a spurious failure would only repeat a turn of the loop.
+        match self.bits.compare_exchange(current, new, success, failure) {
+            Ok(seen) => Ok(bytemuck::cast(seen)),
+            Err(seen) => Err(bytemuck::cast(seen)),
+        }
+    }
+}
+
+/// A mutex with parking_lot's signature.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A reader-writer lock with parking_lot's signature.
+#[derive(Debug)]
+pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> loom::sync::RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> loom::sync::RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A shared pointer that is swapped as a whole.
+#[derive(Debug)]
+pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
+
+impl<T> ArcSwap<T> {
+    pub(crate) fn from_pointee(value: T) -> Self {
+        Self(Mutex::new(Arc::new(value)))
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        self.0.lock().clone()
+    }
+
+    pub(crate) fn load_full(&self) -> Arc<T> {
+        self.load()
+    }
+
+    pub(crate) fn store(&self, value: Arc<T>) {
+        *self.0.lock() = value;
+    }
+}
+
+/// A new value at every call: what counts is that no two threads share one.
+#[derive(Debug)]
+pub(crate) struct PerThread<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T> PerThread<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+
+    pub(crate) fn with<R>(&self, make: impl FnOnce() -> T, f: impl FnOnce(&T) -> R) -> R {
+        f(&make())
+    }
+}
+
+/// A concurrent map with one lock instead of one a shard.
+#[derive(Debug)]
+pub(crate) struct LockedMap<K, V>(Mutex<HashMap<K, V>>);
+
+impl<K: Eq + Hash, V: Copy> LockedMap<K, V> {
+    pub(crate) fn with_capacity(_: usize) -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    /// Runs `f` on the entry of `key`, absent or not, before and after, under the lock.
+    pub(crate) fn with<R>(&self, key: K, f: impl FnOnce(&mut Option<V>) -> R) -> R {
+        let mut map = self.0.lock();
+        let mut value = map.remove(&key);
+        let result = f(&mut value);
+        if let Some(value) = value {
+            map.insert(key, value);
+        }
+        result
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+}
