@@ -51,18 +51,11 @@ impl Clock {
     pub fn advance(&mut self, timestamp_ns: Option<u64>) -> u64 {
         let Some(timestamp) = timestamp_ns else { return self.now };
         let latest = *self.latest.get_or_insert(timestamp);
-        match timestamp.checked_sub(latest) {
-            Some(step) => {
-                self.clamped += u64::from(step > STEP_MAX);
-                self.now = self.now.saturating_add(step.min(STEP_MAX)).min(END);
-                self.latest = Some(timestamp);
-            }
-            None => {
-                self.clamped += 1;
-                if latest - timestamp > REORDER_MAX {
-                    self.latest = Some(timestamp);
-                }
-            }
+        let (step, behind) = (timestamp.saturating_sub(latest), latest.saturating_sub(timestamp));
+        self.now = self.now.saturating_add(step.min(STEP_MAX)).min(END);
+        self.clamped += u64::from(step > STEP_MAX || behind > 0);
+        if behind == 0 || behind > REORDER_MAX {
+            self.latest = Some(timestamp);
         }
         self.now
     }

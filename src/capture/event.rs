@@ -23,7 +23,7 @@ pub enum Action {
     /// It closed.
     Close(FlowId),
     /// A flow turned out to carry encrypted voice signalling; once a flow, over when it closes.
-    EncryptedVoice(FlowId),
+    EncryptedVoice(FlowId, FiveTuple),
     /// A VLAN id was seen for the first time.
     Vlan(u16),
     /// An IKE session was seen for the first time, in a packet from the first address to the

@@ -60,7 +60,7 @@ struct Flow {
 
 #[derive(Debug)]
 enum State {
-    Tcp { connection: Connection, encrypted_voice: bool },
+    Tcp(Connection),
     Icmp,
     Other,
 }
@@ -77,10 +77,22 @@ struct Timer {
 impl Flow {
     fn idle(&self) -> u64 {
         match &self.state {
-            State::Tcp { connection, .. } => connection.idle(),
+            State::Tcp(connection) => connection.idle(),
             State::Icmp => ICMP_IDLE,
             State::Other => UDP_IDLE,
         }
+    }
+}
+
+impl Flow {
+    /// An earlier timer, where the flow's idle time has become shorter. A later one is not needed:
+    /// the timer that is there finds the idle time not over and moves itself.
+    fn hasten(&mut self, id: FlowId) -> Option<Timer> {
+        let due = self.seen.saturating_add(self.idle());
+        (due < self.due).then(|| {
+            self.due = due;
+            Timer { due, opened: self.opened, flow: id }
+        })
     }
 }
 
@@ -112,27 +124,26 @@ impl Tracker {
         events: &mut Vec<Event>,
     ) -> Result<(), SkipReason> {
         self.expire(now, events);
-        let (key, source_first) = Key::of(&packet.tuple);
         let mut output = Output { now, frame, events };
-        let Some(id) = self.flows.find(&key) else {
+        let (key, source_first) = Key::of(&packet.tuple);
+        let Some((id, flow)) = self.flows.find_mut(&key) else {
             return self.open_flow(key, source_first, packet, &mut output);
         };
-        let flow = &mut self.flows[id];
         flow.seen = now;
-        let (State::Tcp { connection, encrypted_voice }, Content::Tcp(segment)) =
-            (&mut flow.state, &packet.content)
-        else {
-            return Ok(());
+        let step = match (&mut flow.state, &packet.content) {
+            (State::Tcp(connection), Content::Tcp(segment)) => {
+                let same_way = source_first == flow.initiator_first;
+                connection.take(if same_way { End::Initiator } else { End::Responder }, segment)
+            }
+            _ => return Ok(()),
         };
-        let from =
-            if source_first == flow.initiator_first { End::Initiator } else { End::Responder };
-        let step = connection.take(from, segment);
-        if segment.encrypted_voice && !*encrypted_voice && step == Step::Continue {
-            *encrypted_voice = true;
-            output.push(Rank::EncryptedVoice, Action::EncryptedVoice(id));
-        }
         match step {
-            Step::Continue => self.hasten(id),
+            Step::Continue => self.timers.extend(flow.hasten(id).map(Reverse)),
+            Step::EncryptedVoice => {
+                self.timers.extend(flow.hasten(id).map(Reverse));
+                let action = Action::EncryptedVoice(id, packet.tuple);
+                output.push(Rank::EncryptedVoice, action);
+            }
             Step::Close => self.close(id, &mut output),
             Step::Reopen => {
                 self.close(id, &mut output);
@@ -152,7 +163,7 @@ impl Tracker {
             if (flow.opened, flow.due) != (timer.opened, timer.due) {
                 continue;
             }
-            let due = flow.seen + flow.idle();
+            let due = flow.seen.saturating_add(flow.idle());
             if due == timer.due {
                 self.flows.remove(timer.flow);
                 let order = Order::expiry(due, timer.opened);
@@ -172,9 +183,7 @@ impl Tracker {
         output: &mut Output,
     ) -> Result<(), SkipReason> {
         let state = match packet.content {
-            Content::Tcp(segment) if segment.opens() => {
-                State::Tcp { connection: Connection::opened_by(&segment), encrypted_voice: false }
-            }
+            Content::Tcp(segment) if segment.opens() => State::Tcp(Connection::opened_by(&segment)),
             Content::Tcp(_) => return Err(SkipReason::MidStream),
             _ if is_icmp(&packet.tuple) => State::Icmp,
             _ => State::Other,
@@ -185,7 +194,7 @@ impl Tracker {
         let Output { now, frame, .. } = *output;
         let mut flow =
             Flow { opened: frame, seen: now, due: 0, initiator_first: source_first, state };
-        flow.due = now + flow.idle();
+        flow.due = now.saturating_add(flow.idle());
         let timer = Timer { due: flow.due, opened: frame, flow: self.flows.insert(key, flow) };
         self.timers.push(Reverse(timer));
         self.drop_stale_timers();
@@ -196,17 +205,6 @@ impl Tracker {
     fn close(&mut self, id: FlowId, output: &mut Output) {
         self.flows.remove(id);
         output.push(Rank::Close, Action::Close(id));
-    }
-
-    /// Sets an earlier timer where a flow's idle time has become shorter. A later one is not set:
-    /// the timer that is there finds the idle time not over and moves itself.
-    fn hasten(&mut self, id: FlowId) {
-        let flow = &mut self.flows[id];
-        let due = flow.seen + flow.idle();
-        if due < flow.due {
-            flow.due = due;
-            self.timers.push(Reverse(Timer { due, opened: flow.opened, flow: id }));
-        }
     }
 
     /// Drops the timers of flows that are gone once they are the most, so that connections that

@@ -15,9 +15,11 @@ const PPPOE_HEADER: usize = 6;
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
 
-/// The address families that BSD systems give IPv4 and IPv6 (three of them for IPv6).
+/// The address families of IPv4 and IPv6: of the latter, BSD systems have one each.
 const AF_INET: u32 = 2;
-const AF_INET6: [u32; 3] = [24, 28, 30];
+const AF_INET6_OPENBSD: u32 = 24;
+const AF_INET6_FREEBSD: u32 = 28;
+const AF_INET6_DARWIN: u32 = 30;
 
 /// Where a Linux “cooked” header has the Ethernet type, and how long the header is.
 struct Cooked {
@@ -101,8 +103,8 @@ pub(super) fn unwrap(link: LinkType, data: &[u8]) -> (Tags, Result<&[u8], SkipRe
             Ok(header) => untag(header.ether_type(), &data[header.slice().len()..], &mut tags),
             Err(_) => Err(SkipReason::Truncated),
         },
-        LinkType::LinuxSll => linux_cooked(data, SLL, &mut tags),
-        LinkType::LinuxSll2 => linux_cooked(data, SLL2, &mut tags),
+        LinkType::LinuxSll => linux_cooked(data, &SLL, &mut tags),
+        LinkType::LinuxSll2 => linux_cooked(data, &SLL2, &mut tags),
         LinkType::Ip => Ok(data),
         LinkType::Null => loopback(data, |family| {
             // The recording machine's byte order is told by nothing: a family is a small number.
@@ -159,7 +161,7 @@ fn pppoe(data: &[u8]) -> Result<&[u8], SkipReason> {
 /// `any` records loopback and tunnels too.
 fn linux_cooked<'a>(
     data: &'a [u8],
-    layout: Cooked,
+    layout: &Cooked,
     tags: &mut Tags,
 ) -> Result<&'a [u8], SkipReason> {
     let kind = data.get(layout.protocol_at..).and_then(<[u8]>::first_chunk);
@@ -173,8 +175,7 @@ fn loopback(data: &[u8], order: impl Fn(u32) -> u32) -> Result<&[u8], SkipReason
     match data.split_first_chunk() {
         None => Err(SkipReason::Truncated),
         Some((family, packet)) => match order(u32::from_be_bytes(*family)) {
-            AF_INET => Ok(packet),
-            family if AF_INET6.contains(&family) => Ok(packet),
+            AF_INET | AF_INET6_OPENBSD | AF_INET6_FREEBSD | AF_INET6_DARWIN => Ok(packet),
             _ => Err(SkipReason::NonIp),
         },
     }

@@ -2,6 +2,7 @@
 //! which licence would have refused nothing.
 
 mod clock;
+mod desk;
 mod event;
 mod fault;
 mod file;
@@ -11,11 +12,15 @@ mod link;
 mod packet;
 mod pcap;
 mod pcapng;
+mod replay;
+mod sightings;
 mod source;
 mod table;
 mod tcp;
+mod zones;
 
 pub use clock::{Clock, REORDER_MAX, SECOND, STEP_MAX};
+pub use desk::{Desk, FirstRefusal, LimitReport, Who};
 pub use event::{Action, Event, FlowId, Order};
 pub use fault::{Fault, FaultKind};
 pub use file::{BLOCK_MAX, Frame, INTERFACES_MAX, PACKET_MAX, Reader};
@@ -23,4 +28,7 @@ pub use flow::{FLOWS_MAX, ICMP_IDLE, Tracker, UDP_IDLE};
 pub use ike::{Ike, IkeVersion};
 pub use link::{LinkType, Tags};
 pub use packet::{Content, FiveTuple, Packet, Segment, SkipReason, parse};
+pub use replay::{Replay, Sink, Skipped, Traffic};
+pub use sightings::IKE_SESSIONS_MAX;
 pub use tcp::{EMBRYONIC_IDLE, ESTABLISHED_IDLE, HALF_CLOSED_IDLE};
+pub use zones::Zones;

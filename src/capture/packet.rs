@@ -43,8 +43,6 @@ pub enum SkipReason {
     MidStream,
     /// The first packet of a connection for which the flow table has no room.
     FlowTableFull,
-    /// The first packet of an IKE session for which the session table has no room.
-    IkeTableFull,
 }
 
 impl SkipReason {
@@ -52,7 +50,7 @@ impl SkipReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every reason, in the order in which reports list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::NonIp,
         Self::UnsupportedLink,
         Self::Truncated,
@@ -63,7 +61,6 @@ impl SkipReason {
         Self::MulticastListener,
         Self::MidStream,
         Self::FlowTableFull,
-        Self::IkeTableFull,
     ];
 
     /// The name in reports and in JSON.
@@ -79,7 +76,6 @@ impl SkipReason {
             Self::MulticastListener => "multicast-listener",
             Self::MidStream => "mid-stream",
             Self::FlowTableFull => "flow-table-full",
-            Self::IkeTableFull => "ike-table-full",
         }
     }
 }

@@ -153,9 +153,8 @@ impl Section {
             .iter()
             .find(|option| option.code == OptionCode::IfTsoffset)
             .and_then(|option| option.value.first_chunk::<8>())
-            .map_or(0, |&bytes| match self.big_endian {
-                true => i64::from_be_bytes(bytes),
-                false => i64::from_le_bytes(bytes),
+            .map_or(0, |&bytes| {
+                if self.big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) }
             })
     }
 

@@ -2,7 +2,6 @@
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::ops::{Index, IndexMut};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -34,6 +33,7 @@ impl Key {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "each word is a half of its own")]
 fn words(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(address) => [0, u64::from(address.to_bits())],
@@ -67,9 +67,11 @@ impl<F> Table<F> {
         self.index.len()
     }
 
-    pub(super) fn find(&self, key: &Key) -> Option<FlowId> {
+    pub(super) fn find_mut(&mut self, key: &Key) -> Option<(FlowId, &mut F)> {
         let hash = self.hasher.hash_one(key);
-        self.index.find(hash, |&id| self.has(id, key)).copied()
+        let has = |id: FlowId| matches!(&self.slots[id as usize], Some((its, _)) if its == key);
+        let id = *self.index.find(hash, |&id| has(id))?;
+        Some((id, self.get_mut(id)?))
     }
 
     pub(super) fn get(&self, id: FlowId) -> Option<&F> {
@@ -101,23 +103,5 @@ impl<F> Table<F> {
             entry.remove();
         }
         self.free.push(id);
-    }
-
-    fn has(&self, id: FlowId, key: &Key) -> bool {
-        self.slots[id as usize].as_ref().is_some_and(|(its, _)| its == key)
-    }
-}
-
-impl<F> Index<FlowId> for Table<F> {
-    type Output = F;
-
-    fn index(&self, id: FlowId) -> &F {
-        self.get(id).expect("the id of a flow that is open")
-    }
-}
-
-impl<F> IndexMut<FlowId> for Table<F> {
-    fn index_mut(&mut self, id: FlowId) -> &mut F {
-        self.get_mut(id).expect("the id of a flow that is open")
     }
 }

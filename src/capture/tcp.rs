@@ -33,6 +33,8 @@ impl End {
 pub(super) enum Step {
     /// It goes on.
     Continue,
+    /// It goes on, and carries encrypted voice signalling, as had not been seen before.
+    EncryptedVoice,
     /// It is over.
     Close,
     /// It is over, and the segment opens another one between the same ends.
@@ -49,6 +51,7 @@ pub(super) struct Connection {
     fin: [Option<u32>; 2],
     /// By end: whether the other one has acknowledged its FIN.
     fin_acknowledged: [bool; 2],
+    encrypted_voice: bool,
 }
 
 impl Connection {
@@ -59,6 +62,7 @@ impl Connection {
             established: false,
             fin: [None; 2],
             fin_acknowledged: [false; 2],
+            encrypted_voice: false,
         }
     }
 
@@ -76,7 +80,14 @@ impl Connection {
         if segment.has(Segment::FIN) {
             self.fin[from as usize] = Some(segment.end());
         }
-        if self.fin_acknowledged == [true; 2] { Step::Close } else { Step::Continue }
+        if self.fin_acknowledged == [true; 2] {
+            Step::Close
+        } else if segment.encrypted_voice && !self.encrypted_voice {
+            self.encrypted_voice = true;
+            Step::EncryptedVoice
+        } else {
+            Step::Continue
+        }
     }
 
     /// How long the connection may be idle now.
