@@ -81,10 +81,8 @@ fn two_hosts_at_once_all_or_nothing() {
         unit.configure("default-route", "none").expect("a setting");
         unit.restrict(Limit::InsideHosts, 2);
         let gate = Gate::new(RunningLicense::of(&unit));
-        let pair = |a, b| HostPair {
-            source: host(a, Zone::Inside),
-            destination: host(b, Zone::Inside),
-        };
+        let pair =
+            |a, b| HostPair { source: host(a, Zone::Inside), destination: host(b, Zone::Inside) };
         let mut other = gate.worker();
         let thread = thread::spawn(move || other.admit_connection(&pair(2, 1)));
         let mut worker = gate.worker();
