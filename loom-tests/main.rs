@@ -1,1 +1,13 @@
-//! The loom tests, named by the claim they prove.
+//! The claims of the gate, each as a test named after it.
+//!
+//! Under `--cfg tollgate_loom` every interleaving of the scenario is explored; in a normal build
+//! the same scenarios run some thousand times on real threads.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg tollgate_loom" cargo test --release --no-default-features --test loom
+//! ```
+
+mod explore;
+mod gate;
+mod hosts;
+mod publish;

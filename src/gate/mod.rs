@@ -55,6 +55,9 @@
 //! reports, and workers coming and going take a lock that no packet thread waits for.
 
 mod audit;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod group;
 mod hosts;
 #[cfg(all(debug_assertions, not(tollgate_loom)))]

@@ -1,0 +1,184 @@
+//! Admission and release.
+
+use tollgate::gate::{Gate, Refusal, Token, Worker};
+use tollgate::license::{Kind, Limit};
+
+use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, thread};
+
+/// Two or three threads that each run `work` on a worker of their own; what they return.
+fn threads<R: Send + 'static>(
+    gate: &Gate,
+    count: usize,
+    work: impl Fn(&mut Worker, usize) -> R + Send + Sync + Copy + 'static,
+) -> Vec<R> {
+    let spawn = |index| {
+        let mut worker = gate.worker();
+        thread::spawn(move || work(&mut worker, index))
+    };
+    let running: Vec<_> = (1..count).map(spawn).collect();
+    let first = work(&mut gate.worker(), 0);
+    let rest = running.into_iter().map(|thread| thread.join().expect("no panic"));
+    std::iter::once(first).chain(rest).collect()
+}
+
+fn admitted(verdicts: &[Result<Token, Refusal>]) -> usize {
+    verdicts.iter().filter(|verdict| verdict.is_ok()).count()
+}
+
+fn release_all(gate: &Gate, verdicts: Vec<Result<Token, Refusal>>) {
+    let mut worker = gate.worker();
+    verdicts.into_iter().flatten().for_each(|token| worker.release(token));
+}
+
+#[test]
+fn never_over_the_limit_with_two_threads() {
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 1)]);
+        let verdicts = threads(&gate, 2, |worker, _| worker.admit(Kind::Connection));
+        assert_eq!(admitted(&verdicts), 1);
+        release_all(&gate, verdicts);
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn never_over_the_limit_with_three_threads() {
+    explore_bounded(3, || {
+        let gate = gate(&[(Limit::FirewallConns, 2)]);
+        let verdicts = threads(&gate, 3, |worker, _| worker.admit(Kind::Connection));
+        assert_eq!(admitted(&verdicts), 2);
+        release_all(&gate, verdicts);
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn never_refused_while_there_is_room() {
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 2)]);
+        threads(&gate, 2, |worker, _| {
+            for _ in 0..2 {
+                let token = worker.admit(Kind::Connection).expect("two at most are in use");
+                worker.release(token);
+            }
+        });
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn all_limits_of_an_admission_or_none() {
+    explore(|| {
+        let limits = [(Limit::Anyconnect, 1), (Limit::OtherVpn, 1), (Limit::TotalVpn, 1)];
+        let gate = gate(&limits);
+        let verdicts = threads(&gate, 2, |worker, index| {
+            worker.admit([Kind::Anyconnect, Kind::Ikev2L2l][index])
+        });
+        assert_eq!(admitted(&verdicts), 1);
+        let in_use = |limit| gate.usage(limit).in_use;
+        assert_eq!(in_use(Limit::Anyconnect) + in_use(Limit::OtherVpn), 1);
+        assert_eq!(in_use(Limit::TotalVpn), 1);
+        release_all(&gate, verdicts);
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn a_refused_attempt_never_makes_another_fail() {
+    explore(|| {
+        let gate = gate(&[(Limit::Anyconnect, 0), (Limit::TotalVpn, 1)]);
+        threads(&gate, 2, |worker, index| {
+            if index == 0 {
+                let refusal = worker.admit(Kind::Anyconnect).expect_err("none is allowed");
+                assert_eq!(refusal.limit, Limit::Anyconnect);
+            } else {
+                for _ in 0..2 {
+                    let token = worker.admit(Kind::Ikev2L2l).expect("the only one that fits");
+                    worker.release(token);
+                }
+            }
+        });
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn a_unit_is_released_on_another_worker() {
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 1)]);
+        let token = gate.worker().admit(Kind::Connection).expect("room");
+        let verdicts = threads(&gate, 2, move |worker, index| {
+            if index == 0 {
+                worker.release(token);
+                None
+            } else {
+                Some(worker.admit(Kind::Connection))
+            }
+        });
+        release_all(&gate, verdicts.into_iter().flatten().collect());
+        assert_nothing_lost(&gate);
+        assert_eq!(gate.usage(Limit::FirewallConns).peak, 1);
+    });
+}
+
+/// A worker that goes while the counters are read leaves what it counted, once.
+#[test]
+fn a_worker_that_leaves_takes_no_count_with_it() {
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 1)]);
+        let mut worker = gate.worker();
+        let leaving = thread::spawn(move || {
+            let token = worker.admit(Kind::Connection).expect("room");
+            worker.release(token);
+        });
+        assert!(gate.usage(Limit::FirewallConns).admitted <= 1);
+        leaving.join().expect("no panic");
+        assert_eq!(gate.usage(Limit::FirewallConns).admitted, 1);
+        assert_nothing_lost(&gate);
+    });
+}
+
+/// With a limit of 1 a unit is a lock: what its holder wrote, the next holder sees. loom reports
+/// the race when the release is not `Release` or the admission not `Acquire`.
+#[cfg(tollgate_loom)]
+#[test]
+fn a_released_unit_hands_over_what_its_holder_wrote() {
+    use loom::cell::UnsafeCell;
+    use std::sync::Arc;
+
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 1)]);
+        let held = Arc::new(UnsafeCell::new(0));
+        let work = |mut worker: Worker, held: Arc<UnsafeCell<i32>>| {
+            if let Ok(token) = worker.admit(Kind::Connection) {
+                held.with_mut(|cell| {
+                    #[expect(unsafe_code, reason = "loom checks that nobody else is here")]
+                    // SAFETY: the limit is 1, so nobody else holds the unit; loom panics on a race.
+                    unsafe {
+                        *cell += 1;
+                    }
+                });
+                worker.release(token);
+            }
+        };
+        let (other, shared) = (gate.worker(), Arc::clone(&held));
+        let thread = thread::spawn(move || work(other, shared));
+        work(gate.worker(), held);
+        thread.join().expect("no panic");
+    });
+}
+
+/// Under loom only: a debug build on real threads panics instead, as it should.
+#[cfg(tollgate_loom)]
+#[test]
+fn a_second_release_changes_nothing_and_is_counted() {
+    explore(|| {
+        let gate = gate(&[(Limit::FirewallConns, 1)]);
+        let token = gate.worker().admit(Kind::Connection).expect("room");
+        threads(&gate, 2, move |worker, _| worker.release(token));
+        assert_eq!(gate.usage(Limit::FirewallConns).in_use, 0);
+        let audit = gate.audit();
+        assert_eq!(audit.excess_releases, 1);
+        assert!(audit.lines.iter().all(|line| line.drift() == 0), "{audit:?}");
+    });
+}

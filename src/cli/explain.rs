@@ -1,0 +1,111 @@
+//! `tollgate explain`: the running licence with the reason for every figure.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::{Map, Value as Json, json};
+
+use super::unit::{UnitArgs, warn_of_cuts};
+use super::{Failure, json};
+use crate::license::{Figure, Limit, RunningLicense, Unit};
+
+/// Explains what is in force on a unit: every figure of its running licence and why it has this
+/// value.
+#[derive(Args, Debug)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    unit: UnitArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
+        let unit = self.unit.unit()?;
+        let license = RunningLicense::of(&unit);
+        warn_of_cuts(&license);
+        if self.json {
+            json::print(out, &report(&license))?;
+        } else {
+            print(out, &unit, &license)?;
+        }
+        Ok(())
+    }
+}
+
+fn print(out: &mut impl Write, unit: &Unit, license: &RunningLicense) -> io::Result<()> {
+    let entry = license.entry();
+    writeln!(out, "{}, {} licence, by the {}", entry.model, entry.tier, entry.table)?;
+    if !unit.licences().is_empty() {
+        let bought = unit.licences().iter().map(|(feature, value)| format!("{feature}={value}"));
+        writeln!(out, "with {}", bought.collect::<Vec<_>>().join(", "))?;
+    }
+    writeln!(out, "\nRunning licence")?;
+    for (feature, figure) in license.features() {
+        print_figure(out, feature.name(), figure)?;
+    }
+    if let Some(clients) = license.dhcp_clients() {
+        print_figure(out, "dhcp-clients", clients)?;
+    }
+    writeln!(out, "\nLimits that the gate enforces")?;
+    for limit in Limit::ALL {
+        print_figure(out, limit.name(), license.limit(limit))?;
+    }
+    Ok(())
+}
+
+/// The name and the value in force, then the steps that made it.
+fn print_figure(out: &mut impl Write, name: &str, figure: &Figure) -> io::Result<()> {
+    let steps = figure.steps();
+    let value = figure.value().to_string();
+    if let [only] = steps.as_slice() {
+        return writeln!(out, "  {name:<27} {value:<12} {}", only.reason());
+    }
+    writeln!(out, "  {name:<27} {value}")?;
+    steps.iter().try_for_each(|step| {
+        writeln!(out, "  {:<27} {:>12}  {}", "", step.value.to_string(), step.reason())
+    })
+}
+
+fn report(license: &RunningLicense) -> Json {
+    let entry = license.entry();
+    let features = license.features().map(|(feature, f)| (feature.name().to_owned(), figure(f)));
+    let limits = Limit::ALL.map(|limit| {
+        let line = license.limit(limit);
+        let object = json!({"allowed": json::allowance(line.allowance()), "because": because(line)});
+        (limit.name().to_owned(), object)
+    });
+    let cuts = license.cuts().map(|(feature, bought, left)| {
+        json!({
+            "feature": feature.name(),
+            "bought": json::value(bought),
+            "cut_to": json::value(left),
+        })
+    });
+    let mut report = json!({
+        "guide": entry.guide().name(),
+        "model": entry.model.name(),
+        "tier": entry.tier.name(),
+        "features": features.collect::<Map<_, _>>(),
+        "limits": limits.into_iter().collect::<Map<_, _>>(),
+        "cuts": cuts.collect::<Vec<_>>(),
+    });
+    if let Some(clients) = license.dhcp_clients() {
+        report["dhcp_clients"] = figure(clients);
+    }
+    report
+}
+
+fn figure(figure: &Figure) -> Json {
+    json!({"value": json::value(figure.value()), "because": because(figure)})
+}
+
+/// The steps that made a figure, as `tollgate replay` prints them too.
+pub(super) fn because(figure: &Figure) -> Json {
+    let steps = figure.steps();
+    let step = steps.iter().map(|step| {
+        json!({"value": json::value(step.value), "reason": step.reason()})
+    });
+    step.collect()
+}

@@ -1,0 +1,65 @@
+//! The unit that a person describes on the command line.
+
+use clap::Args;
+
+use super::Failure;
+use crate::catalogue::{self, Feature, Value};
+use crate::license::{RunningLicense, Unit};
+
+/// A unit: model, tier, licences, settings.
+#[derive(Args, Debug)]
+pub(super) struct UnitArgs {
+    /// The model by the guides' name, for instance "ASA 5505"; see `tollgate models`
+    #[arg(long)]
+    model: String,
+    /// The tier: base or security-plus [default: base]
+    #[arg(long)]
+    tier: Option<String>,
+    /// The guide: 9.1 or pak [default: 9.1 where it describes the model]
+    #[arg(long)]
+    guide: Option<String>,
+    /// A permanent licence, for instance anyconnect-premium=250
+    #[arg(long, value_name = "FEATURE=VALUE")]
+    add: Vec<String>,
+    /// A setting, for instance mode=transparent or tls-proxy-maximum-sessions=500; the name of a
+    /// limit sets the operator's own, lower one
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl UnitArgs {
+    /// The unit as described.
+    pub(super) fn unit(&self) -> Result<Unit, Failure> {
+        let (tier, guide) = (self.tier.as_deref(), self.guide.as_deref());
+        let mut unit = Unit::new(catalogue::find(&self.model, tier, guide)?);
+        for licence in &self.add {
+            let (feature, value) = split(licence, "--add", "FEATURE=VALUE")?;
+            unit.add(feature.parse::<Feature>()?, value.parse::<Value>()?)?;
+        }
+        for setting in &self.set {
+            let (key, value) = split(setting, "--set", "KEY=VALUE")?;
+            unit.configure(key, value)?;
+        }
+        Ok(unit)
+    }
+}
+
+/// What was bought beyond the platform, as a person is told.
+pub(super) fn warn_of_cuts(license: &RunningLicense) {
+    for (feature, bought, left) in license.cuts() {
+        eprintln!(
+            "tollgate: note: `{feature}={bought}` is beyond {}; cut to {left}",
+            license.entry()
+        );
+    }
+}
+
+fn split<'a>(
+    text: &'a str,
+    option: &'static str,
+    form: &'static str,
+) -> Result<(&'a str, &'a str), Failure> {
+    text.split_once('=').ok_or_else(|| {
+        Failure::NotUnderstood(format!("{option} takes {form}, not `{text}`"))
+    })
+}
