@@ -154,3 +154,6 @@ impl Source<'_> {
         self.take_failure().map(FaultKind::Read)
     }
 }
+
+#[cfg(test)]
+mod tests;

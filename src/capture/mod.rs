@@ -17,6 +17,8 @@ mod sightings;
 mod source;
 mod table;
 mod tcp;
+#[cfg(test)]
+mod testing;
 mod zones;
 
 pub use clock::{Clock, REORDER_MAX, SECOND, STEP_MAX};

@@ -359,3 +359,6 @@ fn identifier(transport: &Transport) -> Result<Ports, SkipReason> {
         _ => Err(transport.short()),
     }
 }
+
+#[cfg(test)]
+mod tests;
