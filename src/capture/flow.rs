@@ -239,3 +239,6 @@ impl Output<'_> {
         self.events.push(Event { order, action });
     }
 }
+
+#[cfg(test)]
+mod tests;

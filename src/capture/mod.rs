@@ -7,6 +7,9 @@ mod event;
 mod fault;
 mod file;
 mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod ike;
 mod link;
 mod packet;

@@ -193,7 +193,8 @@ impl<S: Sink + Send> Replay<S> {
         &self.sink
     }
 
-    fn run_here(&mut self, reader: &mut Reader) -> Result<(), Fault> {
+    /// Replays on the calling thread, with any number of trackers.
+    pub(super) fn run_here(&mut self, reader: &mut Reader) -> Result<(), Fault> {
         let Self { intake, lanes, sink } = self;
         let mut round = Round::new(lanes.len());
         let mut events = Vec::new();
