@@ -4,7 +4,8 @@
 //! number biased by half the lane's range, so that its highest bit tells the sign:
 //!
 //! ```text
-//! free ≥ 0  ⇔  highest bit of the lane set        free < 0  =  debt, the limit was lowered below use
+//! free ≥ 0  ⇔  highest bit of the lane set
+//! free < 0  =  debt: the limit was lowered below use
 //! ```
 //!
 //! Holding what is free instead of what is used makes the limit part of the word: the decision

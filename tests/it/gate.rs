@@ -21,6 +21,7 @@ fn licensed(limits: &[(Limit, u32)]) -> RunningLicense {
         (Feature::AnyconnectPremium, Value::Count(750)),
         (Feature::IntercompanyMediaEngine, Value::Enabled),
         (Feature::UcProxySessions, Value::Count(1000)),
+        (Feature::SecurityContexts, Value::Count(20)),
         (Feature::Encryption, Value::Encryption(Encryption::TripleDesAes)),
     ] {
         unit.add(feature, value).expect("a licence of this model");
@@ -188,19 +189,25 @@ fn a_refusal_tells_which_limit_and_why() {
         });
         refusal.expect("refused in the end").to_string()
     };
-    insta::assert_snapshot!([
-        told("ASA 5520", &[("anyconnect-essentials", "enabled")], Kind::Clientless),
-        told("ASA 5520", &[], Kind::Ime),
-        told("ASA 5520", &[("npe", "yes")], Kind::Ikev2L2l),
-        told("ASA 5505", &[], Kind::Context),
-        told("ASA 5506-X", &[], Kind::Anyconnect),
-        told("ASA 5506-X", &[("anyconnect-apex", "enabled")], Kind::AnyconnectIkev2),
-        told("ASA 5520", &[("uc-proxy-sessions", "750"), ("tls-proxy-maximum-sessions", "500")],
-            Kind::PhoneProxy),
-        told("ASA 5520", &[("uc-proxy-sessions", "100")], Kind::Srtp),
-        told("ASA 5505", &[], Kind::Vlan),
-        told("ASA 5505", &[], Kind::Anyconnect),
-    ].join("\n"));
+    insta::assert_snapshot!(
+        [
+            told("ASA 5520", &[("anyconnect-essentials", "enabled")], Kind::Clientless),
+            told("ASA 5520", &[], Kind::Ime),
+            told("ASA 5520", &[("npe", "yes")], Kind::Ikev2L2l),
+            told("ASA 5505", &[], Kind::Context),
+            told("ASA 5506-X", &[], Kind::Anyconnect),
+            told("ASA 5506-X", &[("anyconnect-apex", "enabled")], Kind::AnyconnectIkev2),
+            told(
+                "ASA 5520",
+                &[("uc-proxy-sessions", "750"), ("tls-proxy-maximum-sessions", "500")],
+                Kind::PhoneProxy
+            ),
+            told("ASA 5520", &[("uc-proxy-sessions", "100")], Kind::Srtp),
+            told("ASA 5505", &[], Kind::Vlan),
+            told("ASA 5505", &[], Kind::Anyconnect),
+        ]
+        .join("\n")
+    );
 }
 
 /// IME's first sessions above the UC licence do not touch UC; the rest is first come, first served
@@ -209,7 +216,9 @@ fn a_refusal_tells_which_limit_and_why() {
 fn ime_and_uc_share_the_tls_proxy_limit() {
     let license = || {
         let mut unit = unit("ASA 5520");
-        for (feature, value) in [("intercompany-media-engine", "enabled"), ("uc-proxy-sessions", "750")] {
+        for (feature, value) in
+            [("intercompany-media-engine", "enabled"), ("uc-proxy-sessions", "750")]
+        {
             unit.add(feature.parse().expect("a feature"), value.parse().expect("a value"))
                 .expect("sold");
         }
