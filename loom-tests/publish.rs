@@ -8,7 +8,7 @@ const CONNS: Limit = Limit::FirewallConns;
 
 #[test]
 fn nothing_is_admitted_beyond_the_new_limit_after_publish() {
-    explore(|| {
+    explore_bounded(4, || {
         let gate = gate(&[(CONNS, 2)]);
         let mut other = gate.worker();
         let thread = thread::spawn(move || {

@@ -82,7 +82,11 @@ impl Step {
     /// What happened, without the value: `included (9.1 guide, Table 5-3)`.
     pub fn reason(&self) -> String {
         match self.source {
-            Source::Table(table) => format!("included ({table})"),
+            Source::Table(table) => match self.value {
+                Value::NoSupport => format!("not supported ({table})"),
+                Value::Disabled => format!("not included ({table})"),
+                _ => format!("included ({table})"),
+            },
             Source::NoRow(table) if self.value.is_off() => {
                 format!("not in this guide: no such row ({table})")
             }
