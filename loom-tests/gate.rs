@@ -54,7 +54,7 @@ fn never_over_the_limit_with_three_threads() {
 
 #[test]
 fn never_refused_while_there_is_room() {
-    explore(|| {
+    explore_bounded(4, || {
         let gate = gate(&[(Limit::FirewallConns, 2)]);
         threads(&gate, 2, |worker, _| {
             for _ in 0..2 {

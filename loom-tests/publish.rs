@@ -8,7 +8,7 @@ const CONNS: Limit = Limit::FirewallConns;
 
 #[test]
 fn nothing_is_admitted_beyond_the_new_limit_after_publish() {
-    explore(|| {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 2)]);
         let mut other = gate.worker();
         let thread = thread::spawn(move || {
@@ -46,7 +46,7 @@ fn several_limits_are_lowered_without_a_phantom() {
 
 #[test]
 fn lowering_below_use_and_raising_again_is_exact() {
-    explore(|| {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 2)]);
         let mut worker = gate.worker();
         let tokens = [worker.admit(Kind::Connection), worker.admit(Kind::Connection)];
@@ -67,7 +67,7 @@ fn lowering_below_use_and_raising_again_is_exact() {
 /// Raised and lowered while a unit is given back: the release finds it in use at every moment.
 #[test]
 fn a_release_during_publish_is_not_excess() {
-    explore_bounded(4, || {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 1)]);
         let mut worker = gate.worker();
         let token = worker.admit(Kind::Connection).expect("room");
@@ -82,7 +82,7 @@ fn a_release_during_publish_is_not_excess() {
 /// A unit that was taken under the raised limit is in use for a release that still sees the old.
 #[test]
 fn a_unit_taken_while_the_limit_is_raised_is_given_back() {
-    explore_bounded(4, || {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 0)]);
         let mut worker = gate.worker();
         let thread = thread::spawn(move || {
@@ -98,7 +98,7 @@ fn a_unit_taken_while_the_limit_is_raised_is_given_back() {
 
 #[test]
 fn the_peak_is_one_that_was_reached() {
-    explore_bounded(4, || {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 1)]);
         let mut worker = gate.worker();
         let thread = thread::spawn(move || {
@@ -114,7 +114,7 @@ fn the_peak_is_one_that_was_reached() {
 
 #[test]
 fn of_two_publishers_one_is_last_in_everything() {
-    explore(|| {
+    explore_bounded(3, || {
         let gate = gate(&[(CONNS, 1)]);
         let other = gate.clone();
         let thread = thread::spawn(move || {

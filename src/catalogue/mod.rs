@@ -11,11 +11,14 @@ mod feature;
 mod lookup;
 mod model;
 mod pak;
+mod row;
+#[cfg(test)]
+mod tests;
 mod v91;
 mod value;
 
 pub use feature::{Feature, UnknownFeature};
-pub use lookup::{LookupError, find};
+pub use lookup::{LookupError, find, parse_entry};
 pub use model::{Entry, Guide, Model, Row, Table, Term, Tier};
 pub use value::{Encryption, Failover, InterfaceSpeed, Offer, UnknownValue, Value};
 

@@ -14,6 +14,9 @@ pub enum Guide {
 }
 
 impl Guide {
+    /// Both guides, in the order in which a model is looked for.
+    pub const ALL: [Self; 2] = [Self::V91, Self::Pak];
+
     /// The name on the command line and in JSON: `9.1` or `pak`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,6 +50,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Every tier, the lower one first.
+    pub const ALL: [Self; 2] = [Self::Base, Self::SecurityPlus];
+
     /// The name on the command line and in JSON: `base` or `security-plus`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -115,6 +121,33 @@ pub enum Model {
 }
 
 impl Model {
+    /// Every model, in the order of the guides.
+    pub const ALL: [Self; 23] = [
+        Self::Asa5505,
+        Self::Asa5510,
+        Self::Asa5520,
+        Self::Asa5540,
+        Self::Asa5550,
+        Self::Asa5580_20,
+        Self::Asa5580_40,
+        Self::Asa5512X,
+        Self::Asa5515X,
+        Self::Asa5525X,
+        Self::Asa5545X,
+        Self::Asa5555X,
+        Self::Asa5585XSsp10,
+        Self::Asa5585XSsp20,
+        Self::Asa5585XSsp40,
+        Self::Asa5585XSsp60,
+        Self::AsaServicesModule,
+        Self::Asa5506X,
+        Self::Asa5506WX,
+        Self::Asa5506HX,
+        Self::Asa5508X,
+        Self::Asa5516X,
+        Self::Isa3000,
+    ];
+
     /// The guides' name, for instance `ASA 5585-X with SSP-10`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -178,6 +211,23 @@ pub enum Term {
     TimeBased,
     /// “Optional Permanent or Time-based licenses”.
     Either,
+}
+
+impl Term {
+    /// The words a person reads: `permanent`, `time-based` or `permanent or time-based`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::TimeBased => "time-based",
+            Self::Either => "permanent or time-based",
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// One row of a model's table, read in one tier's column.

@@ -107,7 +107,8 @@ impl fmt::Display for Value {
 /// Text that is no value of a licence.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "unknown value `{text}`; a licence's value is a number, `enabled`, `unlimited`, `des` or `3des-aes`"
+    "unknown value `{text}`; a licence's value is a number, `enabled`, `unlimited`, `des` or \
+     `3des-aes`"
 )]
 pub struct UnknownValue {
     /// What was given.

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
+use super::Failure;
+use super::json::{self, Cell};
 use super::unit::{UnitArgs, warn_of_cuts};
-use super::{Failure, json};
 use crate::license::{Figure, Limit, RunningLicense, Unit};
 
 /// Explains what is in force on a unit: every figure of its running licence and why it has this
@@ -55,17 +56,17 @@ fn print(out: &mut impl Write, unit: &Unit, license: &RunningLicense) -> io::Res
     Ok(())
 }
 
-/// The name and the value in force, then the steps that made it.
+/// The name and the value in force, then why: the reason, or the steps that led to it.
 fn print_figure(out: &mut impl Write, name: &str, figure: &Figure) -> io::Result<()> {
-    let steps = figure.steps();
+    let reasons = match figure.steps().as_slice() {
+        [only] => vec![only.reason()],
+        steps => steps.iter().map(ToString::to_string).collect(),
+    };
     let value = figure.value().to_string();
-    if let [only] = steps.as_slice() {
-        return writeln!(out, "  {name:<27} {value:<12} {}", only.reason());
-    }
-    writeln!(out, "  {name:<27} {value}")?;
-    steps.iter().try_for_each(|step| {
-        writeln!(out, "  {:<27} {:>12}  {}", "", step.value.to_string(), step.reason())
-    })
+    let heads = std::iter::once((name, value.as_str())).chain(std::iter::repeat(("", "")));
+    heads
+        .zip(reasons)
+        .try_for_each(|((name, value), reason)| writeln!(out, "  {name:<28} {value:>11}  {reason}"))
 }
 
 fn report(license: &RunningLicense) -> Json {
@@ -73,14 +74,14 @@ fn report(license: &RunningLicense) -> Json {
     let features = license.features().map(|(feature, f)| (feature.name().to_owned(), figure(f)));
     let limits = Limit::ALL.map(|limit| {
         let line = license.limit(limit);
-        let object = json!({"allowed": json::allowance(line.allowance()), "because": because(line)});
-        (limit.name().to_owned(), object)
+        let allowed = Cell::from(line.allowance());
+        (limit.name().to_owned(), json!({"allowed": allowed, "because": because(line)}))
     });
     let cuts = license.cuts().map(|(feature, bought, left)| {
         json!({
             "feature": feature.name(),
-            "bought": json::value(bought),
-            "cut_to": json::value(left),
+            "bought": Cell::from(bought),
+            "cut_to": Cell::from(left),
         })
     });
     let mut report = json!({
@@ -98,14 +99,13 @@ fn report(license: &RunningLicense) -> Json {
 }
 
 fn figure(figure: &Figure) -> Json {
-    json!({"value": json::value(figure.value()), "because": because(figure)})
+    json!({"value": Cell::from(figure.value()), "because": because(figure)})
 }
 
 /// The steps that made a figure, as `tollgate replay` prints them too.
 pub(super) fn because(figure: &Figure) -> Json {
     let steps = figure.steps();
-    let step = steps.iter().map(|step| {
-        json!({"value": json::value(step.value), "reason": step.reason()})
-    });
+    let step =
+        steps.iter().map(|step| json!({"value": Cell::from(step.value), "reason": step.reason()}));
     step.collect()
 }

@@ -1,8 +1,18 @@
 //! The `tollgate` command line.
 
+mod explain;
+mod failure;
+mod json;
+mod models;
+mod text;
+mod unit;
+
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use failure::Failure;
 
 /// Admission control by firewall licence.
 #[derive(Parser, Debug)]
@@ -13,10 +23,24 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {}
+enum Command {
+    Models(models::Models),
+    Explain(explain::Explain),
+}
 
 /// Runs the command line and returns the exit status: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {}
+    let done = Cli::try_parse().map_err(Failure::from).and_then(|cli| {
+        let mut out = BufWriter::new(io::stdout().lock());
+        run(&cli.command, &mut out)?;
+        Ok(out.flush()?)
+    });
+    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}
+
+fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
+    match command {
+        Command::Models(models) => models.run(out),
+        Command::Explain(explain) => explain.run(out),
+    }
 }

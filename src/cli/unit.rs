@@ -59,7 +59,6 @@ fn split<'a>(
     option: &'static str,
     form: &'static str,
 ) -> Result<(&'a str, &'a str), Failure> {
-    text.split_once('=').ok_or_else(|| {
-        Failure::NotUnderstood(format!("{option} takes {form}, not `{text}`"))
-    })
+    text.split_once('=')
+        .ok_or_else(|| Failure::NotUnderstood(format!("{option} takes {form}, not `{text}`")))
 }

@@ -15,17 +15,17 @@ pub struct AuditLine {
     pub limit: Limit,
     /// Units free by the limit's own word; negative is debt.
     pub free: i64,
-    /// Units in use by the limit's own word.
-    pub held: u64,
+    /// Units in use by the limit's own word; never negative while every release was of a unit
+    /// that was in use.
+    pub held: i64,
     /// Units in use by what the workers counted: admitted less released.
     pub counted: i64,
 }
 
 impl AuditLine {
     /// How far the two are apart: 0 when every unit is accounted for.
-    #[expect(clippy::cast_possible_wrap, reason = "a lane holds 63 bits")]
     pub const fn drift(&self) -> i64 {
-        self.held as i64 - self.counted
+        self.held - self.counted
     }
 }
 
@@ -54,7 +54,7 @@ impl Audit {
     pub fn is_clean(&self) -> bool {
         self.excess_releases == 0
             && self.host_drift == 0
-            && self.lines.iter().all(|line| line.drift() == 0)
+            && self.lines.iter().all(|line| line.drift() == 0 && line.held >= 0)
     }
 
     /// Whether nothing is in use.
@@ -123,21 +123,21 @@ impl Inner {
     fn audit_group(&self, group: usize, totals: &Totals) -> Vec<AuditLine> {
         let lanes = self.plan.lanes(group);
         let moment = self.groups[group].moment();
-        let used = moment.free.in_use(moment.limits);
+        let held = |lane| moment.free.in_use_in(moment.limits, lanes, lane);
         let limits = (0_u32..).zip(self.plan.limits(group));
         let lines =
             limits.filter(|(_, limit)| **limit != Limit::InsideHosts).map(|(lane, limit)| {
                 AuditLine {
                     limit: *limit,
                     free: moment.free.lane(lanes, lane),
-                    held: used.lane(lanes, lane),
+                    held: held(lane),
                     counted: self.counted(totals, *limit),
                 }
             });
         let hosts = (group == CONNECTIONS && self.hosts.is_some()).then(|| AuditLine {
             limit: Limit::InsideHosts,
             free: moment.free.lane(lanes, HOST_LANES[0]),
-            held: HOST_LANES.iter().map(|lane| used.lane(lanes, *lane)).sum(),
+            held: HOST_LANES.into_iter().map(held).sum(),
             counted: difference(totals.hosts_taken, totals.hosts_given_back),
         });
         lines.chain(hosts).collect()
@@ -153,9 +153,8 @@ impl Inner {
         let Some(hosts) = &self.hosts else { return 0 };
         let lanes = self.plan.lanes(CONNECTIONS);
         let moment = self.groups[CONNECTIONS].moment();
-        let used = moment.free.in_use(moment.limits);
-        let held = HOST_LANES.iter().map(|lane| used.lane(lanes, *lane)).sum();
-        difference(hosts.held() as u64, held)
+        let held = |lane| moment.free.in_use_in(moment.limits, lanes, lane);
+        difference(hosts.held() as u64, 0) - HOST_LANES.into_iter().map(held).sum::<i64>()
     }
 
     #[cfg(all(debug_assertions, not(tollgate_loom)))]
@@ -171,7 +170,6 @@ impl Inner {
     }
 }
 
-#[expect(clippy::cast_possible_wrap, reason = "two's complement is meant")]
 const fn difference(plus: u64, minus: u64) -> i64 {
-    plus.wrapping_sub(minus) as i64
+    plus.wrapping_sub(minus).cast_signed()
 }

@@ -257,7 +257,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_gate_does_what_plain_counters_do(data in prop::collection::vec(any::<u8>(), 0..400)) {
+        fn the_gate_does_what_plain_counters_do(
+            data in prop::collection::vec(any::<u8>(), 0..400),
+        ) {
             super::operations(&data);
         }
     }

@@ -11,26 +11,31 @@
 //!
 //! * **G1** The word is changed only by the transitions of [`Word`], so W1 and W2 hold after every
 //!   step: never over the limit, all lanes or none, debt included.
-//! * **G2** `limits` is, in every lane, at least the limit that the word was last changed to.
-//!   Publishing stores the larger of old and new before it changes the word and the new one after.
-//! * **G3** `version` is odd from before the first of these three steps until after the last.
+//! * **G2** Publishing goes through four steps, counted by `version`: 1 `limits` becomes the larger
+//!   of old and new in each lane, 2 the word changes, 3 `limits` becomes the new one, 0 done. At
+//!   every step `limits` is, in every lane, at least the limit that the word was made with, and at
+//!   step 0 it is that limit.
+//!
+//! By G2 two reads of one `version` with `limits` and the word between them tell for certain that a
+//! unit is not in use, whatever the step; and at step 0 they tell how many are.
 //!
 //! # Orderings
 //!
 //! | operation | ordering | partner | what it publishes |
 //! |---|---|---|---|
 //! | admit: swap the word | Acquire | release: swap (Release) | what the last holder did |
-//! | release: read the word | Acquire | publish: swap (Release) | `limits`, by G2 |
-//! | release: read `limits` | Acquire | publish: last store (Release) | the changed word |
-//! | publish: swap the word | Release | release: read (Acquire) | `limits`, by G2 |
-//! | peak: read `version` | Acquire | publish: stores (Release) | `limits` and the word |
+//! | release: swap the word | Release | admit: swap (Acquire) | the same |
+//! | publish: swap the word | Release | `moment`, `admit`: read or swap (Acquire) | step 2 |
+//! | publish: store `limits` | Release | read of `limits` (Acquire) | step 1 or 3 |
+//! | publish: store `version` | Release | first read of `version` (Acquire) | the steps before |
 //!
 //! Everything else is `Relaxed`: exactness needs only that all changes of one word are in one
 //! order, which every atomic has.
 //!
 //! # Progress
 //!
-//! Lock-free: a swap fails only because another one succeeded. A refusal is wait-free.
+//! Lock-free: a swap fails only because another one succeeded, and two reads of `version` differ
+//! only because a publisher went on. A refusal is wait-free.
 
 use super::word::{InUse, Lanes, Request, Word};
 use crate::sync::{Atomic, AtomicU64, CachePadded, Ordering};
@@ -55,6 +60,7 @@ pub(crate) struct Group {
 /// A moment of a group, for reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
+    version: u64,
     pub(crate) limits: Word,
     pub(crate) free: Word,
     pub(crate) peak: InUse,
@@ -75,11 +81,11 @@ impl Group {
 
     /// Takes what `request` asks for, all or nothing.
     ///
-    /// Returns what is in use with it, or the word that lacked the room. Refusing writes nothing.
+    /// Returns the word that lacked the room, where one did. Refusing writes nothing.
     #[inline]
     pub(crate) fn admit(&self, request: Request) -> Result<(), Word> {
-        // Acquire: partner is the last store of `publish`. Sees the limits of an even version
-        // whole; an older version only makes `note_peak` leave the peak to the publisher.
+        // Acquire: partner is the stores of `publish`. An older version than the word's only makes
+        // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
         // Acquire: partner is the Release of `release`. Either the unit was free before, or this
         // swap follows the release that freed it and what its holder did is visible.
@@ -92,31 +98,39 @@ impl Group {
     /// Gives back what `request` took; says whether there was anything to give back.
     #[inline]
     pub(crate) fn release(&self, request: Request) -> bool {
-        // Acquire: partner is the swap of `publish`; with its word come limits at least as large
-        // (G2), so a unit in use is never missed. loom: a_release_during_publish_is_not_excess
-        let mut word = self.free.load(Ordering::Acquire);
+        let mut word = self.free.load(Ordering::Relaxed);
         loop {
-            // Acquire: partner is the last store of `publish`. Either the limits are those of the
-            // word or larger, or they are newer, and then the word read next has changed too.
-            let limits = self.limits.word.load(Ordering::Acquire);
-            if !word.in_use(limits).covers(request) {
-                let again = self.free.load(Ordering::Acquire);
-                if again == word {
-                    return false;
-                }
-                word = again;
-                continue;
+            // Relaxed: a guess that spares the certainty. Limits of another moment than the word's
+            // may find a unit in use that is not, for as long as a publish takes; they never make
+            // a unit that is in use look free for certain.
+            let limits = self.limits.word.load(Ordering::Relaxed);
+            if !word.in_use(limits).covers(request) && self.is_not_in_use(request) {
+                return false;
             }
-            // Release: partner is the Acquire of `admit`. Acquire on failure for the next turn,
-            // as in the load above. loom: a_released_unit_hands_over_what_its_holder_wrote
+            // Release: partner is the Acquire of `admit`.
+            // loom: a_released_unit_hands_over_what_its_holder_wrote
             match self.free.compare_exchange_weak(
                 word,
                 word.give(request),
                 Ordering::Release,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
                 Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Whether some unit of `request` is not in use, for certain.
+    #[cold]
+    fn is_not_in_use(&self, request: Request) -> bool {
+        loop {
+            let Moment { version, limits, free, .. } = self.moment();
+            // Relaxed: behind the Acquire reads of `moment`. Either a publisher took a step since,
+            // and this turn tells nothing, or G2 holds for what was read.
+            // loom: a_release_during_publish_is_not_excess
+            if self.limits.version.load(Ordering::Relaxed) == version {
+                return !free.can_give(request, limits);
             }
         }
     }
@@ -125,29 +139,32 @@ impl Group {
     ///
     /// When it returns, nothing is admitted beyond the new limits.
     pub(crate) fn publish(&self, new: Word) {
-        // Relaxed loads: only publishers write these, and the lock orders them.
+        // Relaxed: only publishers write these two, and the lock orders them.
         let old = self.limits.word.load(Ordering::Relaxed);
         let version = self.limits.version.load(Ordering::Relaxed);
         if old == new {
             return;
         }
-        self.limits.version.store(version + 1, Ordering::Release);
-        let larger = old.larger_lanes(new, self.lanes);
-        self.limits.word.store(larger, Ordering::Release);
-        // Release: partner is the load of `release`, which must see limits at least this large.
-        // loom: a_release_during_publish_is_not_excess
+        // Release, in all of these: partner is an Acquire read in `moment`. Who sees a step sees
+        // every step before it. loom: a_release_during_publish_is_not_excess,
+        // the_peak_is_one_that_was_reached
+        let step = |step| self.limits.version.store(version + step, Ordering::Release);
+        step(1);
+        self.limits.word.store(old.larger_lanes(new, self.lanes), Ordering::Release);
+        step(2);
         let _ = self.change(Ordering::Release, |word| Some(word.change(old, new)));
-        // Release: partner is the load of `limits` in `release`: who sees the new limits sees the
-        // changed word.
+        step(3);
         self.limits.word.store(new, Ordering::Release);
-        self.limits.version.store(version + 2, Ordering::Release);
-        self.note_peak(version + 2, self.free.load(Ordering::Relaxed));
+        step(4);
+        self.note_peak(version + 4, self.free.load(Ordering::Relaxed));
     }
 
-    /// The limits, the free units and the peak. Exact under the publish lock.
+    /// The limits, the free units and the peak. Of one moment under the publish lock.
     pub(crate) fn moment(&self) -> Moment {
+        // Acquire: partner is the stores of `publish`, each of which follows the steps before it.
         Moment {
-            limits: self.limits.word.load(Ordering::Relaxed),
+            version: self.limits.version.load(Ordering::Acquire),
+            limits: self.limits.word.load(Ordering::Acquire),
             free: self.free.load(Ordering::Acquire),
             peak: self.peak.load(Ordering::Relaxed),
         }
@@ -175,10 +192,12 @@ impl Group {
     /// A peak that rises and falls wholly while a licence is being published may be missed.
     #[inline]
     fn note_peak(&self, version: u64, free: Word) {
+        // Acquire: partner is the stores of `publish`; it keeps the next read behind it.
         let limits = self.limits.word.load(Ordering::Acquire);
-        // Acquire on `limits` keeps this load behind it: an unchanged even version means that the
-        // limits are those under which `free` was made. loom: the_peak_is_one_that_was_reached
-        if version % 2 == 1 || self.limits.version.load(Ordering::Relaxed) != version {
+        // Relaxed: either a publisher took a step since, or it was at step 0 all the while and
+        // these are the limits that `free` was made with (G2).
+        // loom: the_peak_is_one_that_was_reached
+        if version % 4 != 0 || self.limits.version.load(Ordering::Relaxed) != version {
             return;
         }
         let used = free.in_use(limits);

@@ -1,6 +1,6 @@
 //! What operators read: per limit, how much is allowed, used and refused.
 
-use super::plan::{CONNECTIONS, GROUPS};
+use super::hosts::HOST_LANES;
 use super::stats::Totals;
 use super::{Gate, Inner};
 use crate::license::{Allowance, Kind, Limit, Origin};
@@ -74,13 +74,12 @@ impl Inner {
         let Some((group, lane)) = self.plan.place(limit) else { return (0, 0) };
         let lanes = self.plan.lanes(group);
         let moment = self.groups[group].moment();
-        let used = moment.free.in_use(moment.limits);
+        let used = |lane| moment.free.in_use_in(moment.limits, lanes, lane).max(0).cast_unsigned();
         match &self.hosts {
             Some(hosts) if limit == Limit::InsideHosts => {
-                let both = super::hosts::HOST_LANES.map(|lane| used.lane(lanes, lane));
-                (hosts.in_use(both), hosts.peak())
+                (hosts.in_use(HOST_LANES.map(used)), hosts.peak())
             }
-            _ => (used.lane(lanes, lane), moment.peak.lane(lanes, lane)),
+            _ => (used(lane), moment.peak.lane(lanes, lane)),
         }
     }
 
@@ -98,5 +97,3 @@ impl Inner {
         Kind::ALL.into_iter().filter(move |kind| license.counts_against(*kind).contains(limit))
     }
 }
-
-const _: () = assert!(CONNECTIONS < GROUPS.len());

@@ -4,7 +4,8 @@
 //! number biased by half the lane's range, so that its highest bit tells the sign:
 //!
 //! ```text
-//! free ≥ 0  ⇔  highest bit of the lane set        free < 0  =  debt, the limit was lowered below use
+//! free ≥ 0  ⇔  highest bit of the lane set
+//! free < 0  =  debt: the limit was lowered below use
 //! ```
 //!
 //! Holding what is free instead of what is used makes the limit part of the word: the decision
@@ -166,10 +167,21 @@ impl Word {
     }
 
     /// The free units in `lane`; negative is debt.
-    #[expect(clippy::cast_possible_wrap, reason = "a lane holds at most 63 bits and a sign")]
     pub(crate) const fn lane(self, lanes: Lanes, lane: u32) -> i64 {
         let biased = self.0 >> lanes.shift(lane) & lanes.mask();
-        biased.wrapping_sub(lanes.bias()) as i64
+        biased.wrapping_sub(lanes.bias()).cast_signed()
+    }
+
+    /// Whether each lane has as many units in use under `limits` as `request` would give back.
+    pub(crate) fn can_give(self, request: Request, limits: Self) -> bool {
+        let lanes = request.lanes;
+        let units = |lane| (request.ones >> lanes.shift(lane) & lanes.mask()).cast_signed();
+        (0..lanes.count()).all(|lane| self.in_use_in(limits, lanes, lane) >= units(lane))
+    }
+
+    /// The units in use in `lane` under `limits`; negative when more was given back than taken.
+    pub(crate) const fn in_use_in(self, limits: Self, lanes: Lanes, lane: u32) -> i64 {
+        limits.lane(lanes, lane).wrapping_sub(self.lane(lanes, lane))
     }
 
     /// The larger of two limits in each lane.

@@ -29,8 +29,8 @@ pub enum Source {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Included in the tier.
-    Included,
+    /// The model's table, for its tier.
+    Table,
     /// The guide's table has no such row.
     NoRow,
     /// A permanent licence.
@@ -46,7 +46,7 @@ pub enum Origin {
 impl From<Source> for Origin {
     fn from(source: Source) -> Self {
         match source {
-            Source::Table(_) => Self::Included,
+            Source::Table(_) => Self::Table,
             Source::NoRow(_) => Self::NoRow,
             Source::Licence(_) => Self::Licence,
             Source::Platform(_) => Self::Platform,
@@ -59,7 +59,7 @@ impl From<Source> for Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Included => f.write_str("included"),
+            Self::Table => f.write_str("the model's table"),
             Self::NoRow => f.write_str("not limited by a licence"),
             Self::Licence => f.write_str("permanent licence"),
             Self::Platform => f.write_str("platform limit"),
@@ -82,7 +82,11 @@ impl Step {
     /// What happened, without the value: `included (9.1 guide, Table 5-3)`.
     pub fn reason(&self) -> String {
         match self.source {
-            Source::Table(table) => format!("included ({table})"),
+            Source::Table(table) => match self.value {
+                Value::NoSupport => format!("not supported ({table})"),
+                Value::Disabled => format!("not included ({table})"),
+                _ => format!("included ({table})"),
+            },
             Source::NoRow(table) if self.value.is_off() => {
                 format!("not in this guide: no such row ({table})")
             }

@@ -21,6 +21,7 @@ fn licensed(limits: &[(Limit, u32)]) -> RunningLicense {
         (Feature::AnyconnectPremium, Value::Count(750)),
         (Feature::IntercompanyMediaEngine, Value::Enabled),
         (Feature::UcProxySessions, Value::Count(1000)),
+        (Feature::SecurityContexts, Value::Count(20)),
         (Feature::Encryption, Value::Encryption(Encryption::TripleDesAes)),
     ] {
         unit.add(feature, value).expect("a licence of this model");

@@ -1,5 +1,10 @@
 //! The integration tests, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod catalogue;
+mod command;
 mod gate;
 mod license;
+mod models;
 mod tidy;

@@ -1,0 +1,87 @@
+//! How a command ends when it does not end well.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use crate::catalogue::{LookupError, UnknownFeature, UnknownValue};
+use crate::license::UnitError;
+
+/// Why a command did not do what was asked; decides the exit status.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The command line does not parse, or asks for help: clap says so in its own words.
+    Usage(clap::Error),
+    /// What was asked for was not understood: exit status 2.
+    NotUnderstood(String),
+    /// It was understood and failed on the way: exit status 1.
+    Failed(String),
+    /// Writing the output failed: exit status 1.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// Says on standard error what went wrong and returns the exit status.
+    pub(super) fn report(self) -> ExitCode {
+        match self {
+            Self::Usage(error) => usage(&error),
+            Self::NotUnderstood(why) => say(&why, 2),
+            Self::Failed(why) => say(&why, 1),
+            // Whoever reads the output has seen enough, as `head` does.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) => say(&format_args!("cannot write the output: {error}"), 1),
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    match error.kind() {
+        DisplayHelp | DisplayVersion => match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => Failure::Output(error).report(),
+        },
+        DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Nothing can be told to somebody whose standard error is closed.
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+        // What clap renders begins with `error: `.
+        _ => write_error(&error.render(), 2),
+    }
+}
+
+fn say(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
+    write_error(&format_args!("error: {error}\n"), status)
+}
+
+fn write_error(text: &dyn std::fmt::Display, status: u8) -> ExitCode {
+    // Nothing can be told to somebody whose standard error is closed.
+    let _ = write!(io::stderr(), "tollgate: {text}");
+    ExitCode::from(status)
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error)
+    }
+}
+
+/// Errors about what was given on the command line.
+macro_rules! not_understood {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::NotUnderstood(error.to_string())
+            }
+        })+
+    };
+}
+not_understood!(LookupError, UnknownFeature, UnknownValue, UnitError);
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
