@@ -29,9 +29,7 @@ pub fn packet(data: &[u8]) {
         match content {
             Content::Tcp(segment) => {
                 assert_eq!(tuple.protocol, ip_number::TCP);
-                assert!(
-                    segment.length <= u32::from(u16::MAX) || segment.length as usize <= data.len()
-                );
+                assert!(segment.length as usize <= data.len().max(usize::from(u16::MAX)));
                 assert!(!segment.encrypted_voice || segment.length > 0);
             }
             Content::Ike(ike) => {

@@ -352,3 +352,6 @@ fn settle_rounds(
         settling.settle(sink);
     }
 }
+
+#[cfg(test)]
+mod tests;

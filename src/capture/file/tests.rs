@@ -124,7 +124,7 @@ fn each_interface_has_its_link_type_and_clock() {
         let file = [
             section(order),
             interface(order, ETHERNET, 0, &[(TSRESOL, &[9])]),
-            interface(order, RAW, 0, &[(TSRESOL, &[0x80 | 10]), (TSOFFSET, &offset)]),
+            interface(order, RAW, 0, &[(TSRESOL, &[0x8a]), (TSOFFSET, &offset)]),
             interface(order, ETHERNET, 0, &[(TSRESOL, &[12])]),
             enhanced_packet(order, 1, 1024 * 12 + 512, b"binary, ten seconds back"),
             enhanced_packet(order, 0, 3_000_000_007, b"nanoseconds"),
@@ -212,7 +212,7 @@ fn a_cut_is_found_where_it_is() {
         for cut in 4..file.len() {
             let contents = read(&file[..cut]);
             let before = starts.iter().filter(|start| **start <= cut as u64);
-            let last = *before.clone().last().expect("0 is before everything");
+            let last = *before.clone().next_back().expect("0 is before everything");
             let whole = before.count().saturating_sub(headers.len() + 1);
             if last == cut as u64 {
                 assert_eq!(contents.fault, None, "cut at {cut}");
