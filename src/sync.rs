@@ -11,7 +11,7 @@
 //!   code;
 //! * `PerThread`, a `ThreadLocal`, becomes a new value at every call.
 //!
-//! The locks of the control plane are parking_lot's, and loom's in a loom build.
+//! The locks of the control plane are those of `parking_lot`, and loom's in a loom build.
 
 pub(crate) use crossbeam_utils::CachePadded;
 

@@ -124,23 +124,21 @@ impl Inner {
         let lanes = self.plan.lanes(group);
         let moment = self.groups[group].moment();
         let held = |lane| moment.free.in_use_in(moment.limits, lanes, lane);
-        let limits = (0_u32..).zip(self.plan.limits(group));
-        let lines =
-            limits.filter(|(_, limit)| **limit != Limit::InsideHosts).map(|(lane, limit)| {
-                AuditLine {
-                    limit: *limit,
-                    free: moment.free.lane(lanes, lane),
-                    held: held(lane),
-                    counted: self.counted(totals, *limit),
-                }
-            });
+        let by_lane = (0_u32..).zip(self.plan.limits(group));
+        let by_word = by_lane.filter(|(_, limit)| **limit != Limit::InsideHosts);
+        let by_word = by_word.map(|(lane, limit)| AuditLine {
+            limit: *limit,
+            free: moment.free.lane(lanes, lane),
+            held: held(lane),
+            counted: self.counted(totals, *limit),
+        });
         let hosts = (group == CONNECTIONS && self.hosts.is_some()).then(|| AuditLine {
             limit: Limit::InsideHosts,
             free: moment.free.lane(lanes, HOST_LANES[0]),
             held: HOST_LANES.into_iter().map(held).sum(),
             counted: difference(totals.hosts_taken, totals.hosts_given_back),
         });
-        lines.chain(hosts).collect()
+        by_word.chain(hosts).collect()
     }
 
     fn counted(&self, totals: &Totals, limit: Limit) -> i64 {

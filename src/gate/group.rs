@@ -197,7 +197,7 @@ impl Group {
         // Relaxed: either a publisher took a step since, or it was at step 0 all the while and
         // these are the limits that `free` was made with (G2).
         // loom: the_peak_is_one_that_was_reached
-        if version % 4 != 0 || self.limits.version.load(Ordering::Relaxed) != version {
+        if !version.is_multiple_of(4) || self.limits.version.load(Ordering::Relaxed) != version {
             return;
         }
         let used = free.in_use(limits);

@@ -340,15 +340,17 @@ fn keys(rule: HostRule, hosts: &HostPair) -> [Option<Key>; 2] {
             [inside(source), None]
         }
         (HostRule::AllInterfaces, ..) => [inside(source), inside(destination)],
-        (HostRule::FewestOfInterfaces, ..) if source == destination => [by_side(source), None],
-        (HostRule::FewestOfInterfaces, ..) => [by_side(source), by_side(destination)],
+        (HostRule::FewestOfInterfaces, ..) if source == destination => {
+            [Some(by_side(source)), None]
+        }
+        (HostRule::FewestOfInterfaces, ..) => [source, destination].map(by_side).map(Some),
     }
 }
 
-const fn by_side(host: Host) -> Option<Key> {
+const fn by_side(host: Host) -> Key {
     let lane = match host.zone {
         Zone::Inside => HOST_LANES[0],
         Zone::Outside => HOST_LANES[1],
     };
-    Some(Key { address: host.address, lane })
+    Key { address: host.address, lane }
 }

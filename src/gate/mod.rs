@@ -233,10 +233,10 @@ impl Inner {
     #[inline]
     #[track_caller]
     fn admit(&self, stats: &Stats, kind: Kind) -> Result<Token, Refusal> {
-        if let Some(step) = self.plan.step(kind) {
-            if let Err(word) = self.groups[step.group].admit(step.request) {
-                return Err(self.refuse(stats, kind, (step.group, step.request, word)));
-            }
+        if let Some(step) = self.plan.step(kind)
+            && let Err(word) = self.groups[step.group].admit(step.request)
+        {
+            return Err(self.refuse(stats, kind, (step.group, step.request, word)));
         }
         stats.admitted(kind);
         Ok(self.enter(Token::new(kind)))

@@ -162,7 +162,9 @@ impl Register {
     pub(crate) fn totals(&self) -> (usize, Totals) {
         let (blocks, gone) = &*self.0.lock();
         let mut totals = gone.clone();
-        blocks.iter().for_each(|block| totals.add(block));
+        for block in blocks {
+            totals.add(block);
+        }
         (blocks.len(), totals)
     }
 }

@@ -69,8 +69,8 @@ impl Token {
     /// The places of the hosts that the connection counts.
     pub(super) fn hosts(self) -> impl Iterator<Item = u32> {
         HOST_SHIFTS
-            .map(|shift| (self.0 >> shift) as u32 & NO_HOST)
             .into_iter()
+            .filter_map(move |shift| u32::try_from(self.0 >> shift & u64::from(NO_HOST)).ok())
             .filter(|place| *place != NO_HOST)
     }
 

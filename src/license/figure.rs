@@ -64,6 +64,7 @@ impl fmt::Display for Origin {
             Self::Licence => f.write_str("permanent licence"),
             Self::Platform => f.write_str("platform limit"),
             Self::Rule(rule) => f.write_str(rule.text()),
+            Self::Setting(Setting::Restriction) => f.write_str("the operator's own limit"),
             Self::Setting(setting) => write!(f, "setting {setting}"),
         }
     }
@@ -96,6 +97,7 @@ impl Step {
             Source::Licence(value) => format!("permanent licence for {value}"),
             Source::Platform(table) => format!("cut to the platform's largest ({table})"),
             Source::Rule(rule) => format!("{} ({})", rule.text(), rule.cite()),
+            Source::Setting(Setting::Restriction) => "the operator's own limit".to_owned(),
             Source::Setting(setting) => format!("set by `{setting}`"),
         }
     }

@@ -105,18 +105,20 @@ impl Rule {
             Self::ApexOnlyInMultipleContext => "PAK guide, Legacy VPN Licenses",
             Self::SharedNeedsSingleContext => "9.1 guide, Guidelines, Context Mode",
             Self::TotalWithEssentials | Self::TotalWithPremium => "9.1 guide, Table 5-1 footnote 1",
-            Self::LoadBalancingNeedsStrongEncryption => "License Notes of both guides",
             Self::TlsProxyDefault | Self::TlsProxyPlatform => {
                 "in neither guide; unverified, see tls-proxy-default and tls-proxy-platform"
             }
             Self::TlsProxyDefaultUnknown => "in neither guide; see tls-proxy-default",
-            Self::TlsProxyMatchesLicence => "License Notes of both guides",
             Self::TlsProxyImeAdditional => {
                 "9.1 guide, Table 5-16; the number is in neither guide, see ime-additional"
             }
             Self::ImeUpToTlsProxy | Self::PhoneProxyWithinUc => "9.1 guide, Table 5-16",
             Self::PhoneProxyCap => "9.1 guide, footnote 1 of Tables 5-6 and 5-13 to 5-15",
-            Self::TlsProxyK8 | Self::SrtpK8 | Self::SrtpK9 => "License Notes of both guides",
+            Self::LoadBalancingNeedsStrongEncryption
+            | Self::TlsProxyMatchesLicence
+            | Self::TlsProxyK8
+            | Self::SrtpK8
+            | Self::SrtpK9 => "License Notes of both guides",
             Self::NoPayloadEncryption => "No Payload Encryption Models, both guides",
             Self::VlansByMode => "9.1 guide, Table 5-1",
             Self::DhcpClients => "9.1 guide, Table 5-1 footnote 3",

@@ -192,20 +192,17 @@ fn licensed_row(unit: &Unit, row: &Row) -> Figure {
 /// An optional licence replaces what is included (A42), up to the platform's largest value (A43).
 fn replaced(included: Figure, row: &Row, bought: Value, unit: &Unit) -> Figure {
     let largest = platform_largest(row);
-    let value = match (bought, largest) {
-        (Value::Enabled, _) => largest,
-        (Value::Count(bought), Value::Count(largest)) if bought > largest => Value::Count(largest),
-        (Value::Unlimited, Value::Count(_)) | (_, Value::NoSupport) => largest,
-        _ => bought,
+    let cut = match (bought, largest) {
+        (_, Value::NoSupport) | (Value::Unlimited, Value::Count(_)) => true,
+        (Value::Count(bought), Value::Count(largest)) => bought > largest,
+        _ => false,
     };
-    let cut = value != bought && bought != Value::Enabled || value == Value::NoSupport;
+    let licence = Source::Licence(bought);
     if cut {
-        included
-            .then(Source::Licence(bought), bought)
-            .then(Source::Platform(unit.entry().table), value)
-    } else {
-        included.then(Source::Licence(bought), value)
+        return included.then(licence, bought).then(Source::Platform(unit.entry().table), largest);
     }
+    // A feature of one size is bought as `enabled` too.
+    included.then(licence, if bought == Value::Enabled { largest } else { bought })
 }
 
 /// Step 2: what of it is in force.
@@ -251,10 +248,10 @@ const PAYLOAD_ENCRYPTION: [Feature; 16] = [
 
 /// Disables a feature that is on, and says why.
 pub(super) fn turn_off(figures: &mut Figures, feature: Feature, source: Source) {
-    if let Some(figure) = figures.get_mut(&feature) {
-        if !figure.value().is_off() {
-            *figure = figure.clone().then(source, Value::Disabled);
-        }
+    if let Some(figure) = figures.get_mut(&feature)
+        && !figure.value().is_off()
+    {
+        *figure = figure.clone().then(source, Value::Disabled);
     }
 }
 

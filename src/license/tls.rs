@@ -83,16 +83,12 @@ fn default_limit(unit: &Unit) -> Figure {
     if let Some(default) = unit.configuration().tls_proxy_default {
         return Figure::new(Source::Setting(Setting::TlsProxyDefault), Value::Count(default));
     }
-    match known_limits(unit.entry().model) {
-        Some((default, _)) => {
-            Figure::new(Source::Rule(Rule::TlsProxyDefault), Value::Count(default))
-        }
-        None => {
-            let row = unit.entry().row(Feature::UcProxySessions);
-            let largest = row.map_or(Value::Count(0), platform_largest);
-            Figure::new(Source::Rule(Rule::TlsProxyDefaultUnknown), largest)
-        }
+    if let Some((default, _)) = known_limits(unit.entry().model) {
+        return Figure::new(Source::Rule(Rule::TlsProxyDefault), Value::Count(default));
     }
+    let largest =
+        unit.entry().row(Feature::UcProxySessions).map_or(Value::Count(0), platform_largest);
+    Figure::new(Source::Rule(Rule::TlsProxyDefaultUnknown), largest)
 }
 
 /// A UC licence above the default raises the limit to it; with IME, by the model's addition more.

@@ -107,7 +107,8 @@ fn inside_hosts_hold_under_every_rule() {
         unit.restrict(Limit::InsideHosts, 3);
         let gate = Gate::new(RunningLicense::of(&unit));
         hog(&gate, u64::MAX, |worker, turn| {
-            worker.admit_connection(&pair((turn % 7) as u8, (turn % 5) as u8))
+            let last = |modulus| u8::try_from(turn % modulus).expect("small");
+            worker.admit_connection(&pair(last(7), last(5)))
         });
         let usage = gate.usage(Limit::InsideHosts);
         assert!(usage.peak <= 3 && usage.admitted > 0, "{key}={value}: {usage:?}");

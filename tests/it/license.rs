@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 use tollgate::catalogue::{self, Feature, Value};
-use tollgate::license::Allowance::{self, Disabled, Limited, NotSupported, Unlimited};
 use tollgate::license::{Limit, Rule, RunningLicense, Source, Unit};
 
 /// A unit from words: `MODEL/TIER`, then licences and settings separated by blanks; a setting
@@ -27,284 +26,43 @@ fn running(model: &str, words: &str) -> RunningLicense {
     RunningLicense::of(&unit(model, words))
 }
 
-/// One line a case: rule, unit, words, limit, allowance.
+/// Every line of `license.cases`.
 #[test]
-fn limits_by_rule() {
-    let cases: &[(&str, &str, &str, Limit, Allowance)] = &[
-        // Included values, replaced by an optional licence (A42) and cut to the platform (A43).
-        ("E67", "ASA 5505/base", "", Limit::FirewallConns, Limited(10_000)),
-        ("E67", "ASA 5505/security-plus", "", Limit::FirewallConns, Limited(25_000)),
-        ("E67", "ASA 5505/base", "security-plus=enabled", Limit::FirewallConns, Limited(25_000)),
-        ("A42", "ASA 5520/base", "security-contexts=5", Limit::Contexts, Limited(5)),
-        ("A42", "ASA 5520/base", "uc-proxy-sessions=24", Limit::UcProxy, Limited(24)),
-        ("A43", "ASA 5520/base", "uc-proxy-sessions=2000", Limit::UcProxy, Limited(1000)),
-        (
-            "A38",
-            "ASA 5520/base",
-            "anyconnect-premium=25 anyconnect-premium=50",
-            Limit::Anyconnect,
-            Limited(50),
-        ),
-        (
-            "A38",
-            "ASA 5520/base",
-            "anyconnect-premium=50 anyconnect-premium=25",
-            Limit::Anyconnect,
-            Limited(50),
-        ),
-        ("D55", "ASA 5505/base", "security-contexts=5", Limit::Contexts, NotSupported),
-        // Essentials against Premium.
-        ("D1", "ASA 5520/base", "", Limit::Anyconnect, Limited(2)),
-        (
-            "E5",
-            "ASA 5520/base",
-            "anyconnect-premium=100 anyconnect-essentials=enabled",
-            Limit::Anyconnect,
-            Limited(750),
-        ),
-        (
-            "D10",
-            "ASA 5520/base",
-            "anyconnect-premium=100 anyconnect-essentials=enabled",
-            Limit::Clientless,
-            Disabled,
-        ),
-        (
-            "D3",
-            "ASA 5520/base",
-            "anyconnect-premium=100 anyconnect-essentials=enabled set:anyconnect-essentials=off",
-            Limit::Anyconnect,
-            Limited(100),
-        ),
-        (
-            "D3",
-            "ASA 5520/base",
-            "anyconnect-premium=100 anyconnect-essentials=enabled set:anyconnect-essentials=off",
-            Limit::Clientless,
-            Limited(100),
-        ),
-        ("E13", "ASA 5540/base", "anyconnect-premium=2500", Limit::Anyconnect, Limited(2500)),
-        ("E13", "ASA 5540/base", "anyconnect-premium=2500", Limit::TotalVpn, Limited(5000)),
-        // The ASA 5505's total.
-        ("E14", "ASA 5505/base", "anyconnect-essentials=25", Limit::TotalVpn, Limited(25)),
-        ("E15", "ASA 5505/base", "", Limit::TotalVpn, Limited(12)),
-        ("E16", "ASA 5505/base", "anyconnect-premium=10", Limit::TotalVpn, Limited(20)),
-        ("E17", "ASA 5505/base", "anyconnect-premium=25", Limit::TotalVpn, Limited(25)),
-        ("E18", "ASA 5505/security-plus", "", Limit::TotalVpn, Limited(25)),
-        ("E18", "ASA 5505/security-plus", "anyconnect-premium=25", Limit::TotalVpn, Limited(25)),
-        ("E19", "ASA 5505/base", "anyconnect-essentials=25", Limit::OtherVpn, Limited(10)),
-        // Client peers of the PAK guide.
-        ("E20", "ASA 5506-X/base", "", Limit::Anyconnect, Disabled),
-        ("E20", "ASA 5506H-X/base", "", Limit::Anyconnect, Disabled),
-        ("E21", "ASA 5506H-X/base", "anyconnect-apex=enabled", Limit::Anyconnect, Limited(50)),
-        ("E21", "ASA 5506-X/base", "anyconnect-plus=enabled", Limit::Anyconnect, Limited(50)),
-        ("E21", "ASA 5506-X/base", "anyconnect-plus=enabled", Limit::OtherVpn, Limited(10)),
-        ("E21", "ISA 3000/base", "anyconnect-vpn-only=enabled", Limit::Anyconnect, Limited(25)),
-        (
-            "E21",
-            "ISA 3000/security-plus",
-            "anyconnect-vpn-only=enabled",
-            Limit::TotalVpn,
-            Limited(50),
-        ),
-        (
-            "D45",
-            "ASA 5508-X/base",
-            "anyconnect-plus=enabled contexts=multiple",
-            Limit::Anyconnect,
-            Disabled,
-        ),
-        (
-            "D45",
-            "ASA 5508-X/base",
-            "anyconnect-apex=enabled contexts=multiple",
-            Limit::Anyconnect,
-            Limited(100),
-        ),
-        // TLS proxy.
-        ("E26", "ASA 5520/base", "uc-proxy-sessions=750", Limit::TlsProxy, Limited(750)),
-        ("E27", "ASA 5520/base", "uc-proxy-sessions=250", Limit::TlsProxy, Limited(300)),
-        (
-            "E29",
-            "ASA 5520/base",
-            "uc-proxy-sessions=750 tls-proxy-maximum-sessions=500",
-            Limit::TlsProxy,
-            Limited(500),
-        ),
-        (
-            "E30",
-            "ASA 5520/base",
-            "uc-proxy-sessions=250 tls-proxy-maximum-sessions=1000",
-            Limit::UcProxy,
-            Limited(250),
-        ),
-        ("E31", "ASA 5580-20/base", "uc-proxy-sessions=24", Limit::TlsProxy, Limited(1000)),
-        (
-            "E31",
-            "ASA 5580-20/base",
-            "uc-proxy-sessions=5000 export=k8",
-            Limit::TlsProxy,
-            Limited(1000),
-        ),
-        ("E32", "ASA 5580-20/base", "uc-proxy-sessions=5000", Limit::TlsProxy, Limited(5000)),
-        ("E34", "ASA 5520/base", "uc-proxy-sessions=100", Limit::Srtp, Limited(250)),
-        ("E35", "ASA 5520/base", "uc-proxy-sessions=250", Limit::Srtp, Unlimited),
-        ("E35", "ASA 5520/base", "uc-proxy-sessions=100 export=k9", Limit::Srtp, Unlimited),
-        ("E41", "ASA 5520/base", "", Limit::Ime, Disabled),
-        (
-            "E41",
-            "ASA 5520/base",
-            "intercompany-media-engine=enabled uc-proxy-sessions=250 tls-proxy-maximum-sessions=900",
-            Limit::Ime,
-            Limited(900),
-        ),
-        (
-            "E42",
-            "ASA 5520/base",
-            "intercompany-media-engine=enabled uc-proxy-sessions=750 ime-additional=50",
-            Limit::TlsProxy,
-            Limited(800),
-        ),
-        ("E49", "ASA 5580-40/base", "uc-proxy-sessions=10000", Limit::PhoneProxy, Limited(5000)),
-        ("E49", "ASA 5580-40/base", "uc-proxy-sessions=10000", Limit::UcProxy, Limited(10_000)),
-        ("E49", "ASA 5580-40/base", "uc-proxy-sessions=3000", Limit::PhoneProxy, Limited(3000)),
-        ("E68", "ASA 5508-X/base", "", Limit::UcProxy, Limited(320)),
-        ("E68", "ASA 5508-X/base", "", Limit::Ime, NotSupported),
-        // Interfaces, VLANs, contexts, hosts.
-        ("E54", "ASA 5505/base", "", Limit::Vlans, Limited(3)),
-        ("E54", "ASA 5505/base", "mode=transparent", Limit::Vlans, Limited(2)),
-        ("E54", "ASA 5505/security-plus", "mode=transparent", Limit::Vlans, Limited(3)),
-        ("E55", "ASA 5505/base", "", Limit::VlanTrunks, NotSupported),
-        ("E55", "ASA 5505/security-plus", "", Limit::VlanTrunks, Limited(8)),
-        ("E52", "ASA 5510/base", "", Limit::Interfaces, Limited(364)),
-        ("E52", "ASA 5506-X/base", "", Limit::Interfaces, Unlimited),
-        ("E65", "ASA 5505/base", "inside-hosts=unlimited", Limit::InsideHosts, Unlimited),
-        ("E65", "ASA 5505/base", "inside-hosts=50", Limit::InsideHosts, Limited(50)),
-        ("E65", "ASA 5520/base", "", Limit::InsideHosts, Unlimited),
-        // No Payload Encryption.
-        ("D40", "ASA 5520/base", "npe=yes", Limit::OtherVpn, Disabled),
-        ("D40", "ASA 5520/base", "npe=yes", Limit::Anyconnect, Disabled),
-        ("D40", "ASA 5520/base", "npe=yes uc-proxy-sessions=100", Limit::TlsProxy, Disabled),
-        ("D40", "ASA 5520/base", "npe=yes", Limit::Srtp, Disabled),
-        ("D40", "ASA 5520/base", "npe=yes", Limit::FirewallConns, Limited(280_000)),
-    ];
-    for (rule, model, words, limit, expected) in cases {
-        let license = running(model, words);
-        let figure = license.limit(*limit);
-        assert_eq!(
-            figure.allowance(),
-            *expected,
-            "{rule}: {model} {words}: {limit} by {:?}",
-            figure.steps()
-        );
+fn figures_by_rule() {
+    let mut checked = 0;
+    for line in include_str!("license.cases").lines() {
+        let case = line.trim();
+        if case.is_empty() || case.starts_with('#') {
+            continue;
+        }
+        check(case);
+        checked += 1;
     }
+    assert!(checked > 70, "{checked} cases");
 }
 
-/// One line a case: rule, unit, words, feature, value.
-#[test]
-fn features_by_rule() {
-    let essentials = "anyconnect-essentials=enabled";
-    let cases: &[(&str, &str, String, Feature, Value)] = &[
-        ("D2", "ASA 5520/base", essentials.into(), Feature::AnyconnectPremium, Value::Disabled),
-        (
-            "D2",
-            "ASA 5520/base",
-            essentials.into(),
-            Feature::AnyconnectEssentials,
-            Value::Count(750),
-        ),
-        (
-            "D7",
-            "ASA 5520/base",
-            format!("{essentials} advanced-endpoint-assessment=enabled"),
-            Feature::AdvancedEndpointAssessment,
-            Value::Disabled,
-        ),
-        (
-            "D56",
-            "ASA 5520/base",
-            "advanced-endpoint-assessment=enabled".into(),
-            Feature::AdvancedEndpointAssessment,
-            Value::Enabled,
-        ),
-        (
-            "D16",
-            "ASA 5520/base",
-            format!("{essentials} anyconnect-vpn-phone=enabled"),
-            Feature::AnyconnectVpnPhone,
-            Value::Disabled,
-        ),
-        (
-            "D17",
-            "ASA 5520/base",
-            format!("{essentials} anyconnect-mobile=enabled"),
-            Feature::AnyconnectMobile,
-            Value::Enabled,
-        ),
-        (
-            "D19",
-            "ASA 5520/base",
-            format!("{essentials} shared-participant=enabled"),
-            Feature::SharedParticipant,
-            Value::Disabled,
-        ),
-        (
-            "G43",
-            "ASA 5520/base",
-            "shared-server=500 contexts=multiple".into(),
-            Feature::SharedServer,
-            Value::Disabled,
-        ),
-        ("D35", "ASA 5520/base", String::new(), Feature::VpnLoadBalancing, Value::Disabled),
-        (
-            "D35",
-            "ASA 5520/base",
-            "encryption=3des-aes".into(),
-            Feature::VpnLoadBalancing,
-            Value::Enabled,
-        ),
-        (
-            "D36",
-            "ASA 5510/base",
-            "encryption=3des-aes".into(),
-            Feature::VpnLoadBalancing,
-            Value::NoSupport,
-        ),
-        (
-            "D37",
-            "ASA 5510/security-plus",
-            "encryption=3des-aes".into(),
-            Feature::VpnLoadBalancing,
-            Value::Enabled,
-        ),
-        ("D48", "ASA 5505/base", "gtp-gprs=enabled".into(), Feature::GtpGprs, Value::NoSupport),
-        (
-            "D51",
-            "ASA 5585-X with SSP-10/base",
-            "security-plus=enabled".into(),
-            Feature::TenGeIo,
-            Value::Enabled,
-        ),
-        (
-            "D41",
-            "ASA 5520/base",
-            "npe=yes encryption=3des-aes".into(),
-            Feature::Encryption,
-            Value::Encryption(catalogue::Encryption::TripleDesAes),
-        ),
-    ];
-    for (rule, model, words, feature, expected) in cases {
-        let license = running(model, words);
-        let figure = license.feature(*feature).expect("a row");
-        let steps = figure.steps();
-        assert_eq!(figure.value(), *expected, "{rule}: {model} {words}: {feature} by {steps:?}");
-    }
+/// One case: rule, unit, limit or feature, value, licences and settings.
+#[track_caller]
+fn check(case: &str) {
+    let (rule, rest) = case.split_once(' ').expect("a rule");
+    let mut columns = rest.split("  ").map(str::trim).filter(|column| !column.is_empty());
+    let mut next = || columns.next().unwrap_or_else(|| panic!("a column is missing: {case}"));
+    let (model, name, value) = (next(), next(), next());
+    let license = running(model, columns.next().unwrap_or_default());
+    let figure = match Limit::ALL.into_iter().find(|limit| limit.name() == name) {
+        Some(limit) => license.limit(limit),
+        None => {
+            let feature = name.parse().unwrap_or_else(|error| panic!("{case}: {error}"));
+            license.feature(feature).expect("a row")
+        }
+    };
+    assert_eq!(figure.value().to_string(), value, "{rule}: {case}: by {:?}", figure.steps());
 }
 
 /// 32, 128 or 250 DHCP clients (E66).
 #[test]
 fn dhcp_clients_go_with_the_inside_hosts() {
-    let clients = |model, words| running(model, words).dhcp_clients().map(|f| f.value());
+    let clients = |model, words| running(model, words).dhcp_clients().map(tollgate::license::Figure::value);
     assert_eq!(clients("ASA 5505/base", ""), Some(Value::Count(32)));
     assert_eq!(clients("ASA 5505/base", "inside-hosts=50"), Some(Value::Count(128)));
     assert_eq!(clients("ASA 5505/base", "inside-hosts=unlimited"), Some(Value::Count(250)));
