@@ -53,7 +53,7 @@ pub enum Who {
     Vlan(u16),
 }
 
-/// `TCP 10.0.0.1:1024 → 192.0.2.1:443` or `VLAN 7`.
+/// `TCP 10.0.0.1:1024 -> 192.0.2.1:443` or `VLAN 7`.
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -101,7 +101,7 @@ pub struct FiveTuple {
     pub destination_port: u16,
 }
 
-/// `TCP 10.0.0.1:1024 → 192.0.2.1:443`; an ICMP query shows its identifier once.
+/// `TCP 10.0.0.1:1024 -> 192.0.2.1:443`; an ICMP query shows its identifier once.
 impl fmt::Display for FiveTuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { protocol, source, destination, source_port, destination_port } = self;
@@ -111,15 +111,15 @@ impl fmt::Display for FiveTuple {
         }
         match *protocol {
             ip_number::ICMP | ip_number::IPV6_ICMP => {
-                write!(f, " {source} → {destination} id {source_port}")
+                write!(f, " {source} -> {destination} id {source_port}")
             }
             _ if (*source_port, *destination_port) == (0, 0) => {
-                write!(f, " {source} → {destination}")
+                write!(f, " {source} -> {destination}")
             }
             _ => {
                 let from = std::net::SocketAddr::new(*source, *source_port);
                 let to = std::net::SocketAddr::new(*destination, *destination_port);
-                write!(f, " {from} → {to}")
+                write!(f, " {from} -> {to}")
             }
         }
     }

@@ -7,4 +7,5 @@ mod command;
 mod gate;
 mod license;
 mod models;
+mod replay;
 mod tidy;

@@ -269,15 +269,20 @@ fn a_length_is_not_believed() {
 
 #[test]
 fn the_longest_packet_is_read_and_no_longer_one() {
-    for (length, read_it) in [(PACKET_MAX, true), (PACKET_MAX + 1, false)] {
-        let data = vec![0; length];
-        let order = Order::Little;
-        let ng = [section(order), interface(order, ETHERNET, 0, &[])].concat();
-        let ng = [ng, enhanced_packet(order, 0, 0, &data)].concat();
-        for file in [pcap(order, MICROSECONDS, 1, &[(0, 0, &data)]), ng] {
+    let [longest, longer] = [vec![0; PACKET_MAX], vec![0; PACKET_MAX + 1]];
+    let order = Order::Little;
+    let start = [section(order), interface(order, ETHERNET, 0, &[])].concat();
+    // The second time, the window is wide enough for the longer one.
+    for (packets, read_so_many) in
+        [(vec![&longest], 1), (vec![&longer], 0), (vec![&longest, &longest, &longer], 2)]
+    {
+        let blocks = packets.iter().map(|data| enhanced_packet(order, 0, 0, data));
+        let ng = [&start[..], &blocks.collect::<Vec<_>>().concat()].concat();
+        let records: Vec<_> = packets.iter().map(|data| (0, 0, &data[..])).collect();
+        for file in [pcap(order, MICROSECONDS, 1, &records), ng] {
             let contents = read(&file[..]);
-            assert_eq!(contents.frames.len(), usize::from(read_it));
-            assert_eq!(contents.fault.is_none(), read_it);
+            assert_eq!(contents.frames.len(), read_so_many);
+            assert_eq!(contents.fault.is_none(), read_so_many == packets.len());
         }
     }
 }

@@ -232,6 +232,7 @@ fn a_syn_of_both_ends_at_once_opens_one_connection() {
     assert_eq!(wire.tcp(Server, SYN, 200, 0), "");
     assert_eq!(wire.tcp(Client, SYN | ACK, 100, 201), "");
     assert_eq!(wire.tcp(Server, SYN | ACK, 200, 101), "");
+    wire.assert_idle_time(EMBRYONIC_IDLE);
 }
 
 #[test]
@@ -335,6 +336,7 @@ fn encrypted_voice_is_told_once_a_connection() {
     assert_eq!(wire.payload(Client, (ACK, 106, 207), &HELLO), "mid-stream");
     // With the FIN: the shorter idle time holds too.
     let mut wire = Wire::established();
+    wire.wait(EMBRYONIC_IDLE).idle();
     assert_eq!(wire.payload(Client, (FIN | ACK, 101, 201), &HELLO), "voice");
     wire.assert_idle_time(HALF_CLOSED_IDLE);
 }

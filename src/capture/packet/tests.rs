@@ -37,7 +37,7 @@ fn syn() -> Vec<u8> {
     tcp((CLIENT, 1024), (SERVER, 443), (Segment::SYN, 7, 0), &[])
 }
 
-const SYN_TUPLE: &str = "TCP 10.0.0.1:1024 → 192.0.2.1:443";
+const SYN_TUPLE: &str = "TCP 10.0.0.1:1024 -> 192.0.2.1:443";
 
 #[test]
 fn a_tcp_segment_is_read_whole() {
@@ -183,7 +183,7 @@ fn ipv6_is_read_through_its_extension_headers() {
     };
     header.write(&mut frame).expect("a header");
     frame.extend([hop_by_hop, datagram].concat());
-    assert_eq!(tuple(parse(LinkType::Ip, &frame).1), "UDP [fd00::1]:53 → [2001:db8::1]:54");
+    assert_eq!(tuple(parse(LinkType::Ip, &frame).1), "UDP [fd00::1]:53 -> [2001:db8::1]:54");
     assert_eq!(parse(LinkType::Ip, &frame[..44]).1, Err(SkipReason::Truncated));
 }
 
@@ -197,7 +197,7 @@ fn only_the_first_fragment_has_ports() {
         frame.extend([0, 53, 0, 54, 5, 0, 0, 0]);
         parse(LinkType::Ip, &frame).1
     };
-    assert_eq!(tuple(fragment(0, true)), "UDP 10.0.0.1:53 → 192.0.2.1:54");
+    assert_eq!(tuple(fragment(0, true)), "UDP 10.0.0.1:53 -> 192.0.2.1:54");
     assert_eq!(fragment(1, true), Err(SkipReason::Fragment));
     assert_eq!(fragment(1, false), Err(SkipReason::Fragment));
 }
@@ -221,7 +221,7 @@ fn only_the_first_fragment_of_ipv6_has_ports() {
         frame.extend([0, 53, 0, 54, 5, 0, 0, 0]);
         parse(LinkType::Ip, &frame).1
     };
-    assert_eq!(tuple(fragment(0)), "UDP [fd00::1]:53 → [2001:db8::1]:54");
+    assert_eq!(tuple(fragment(0)), "UDP [fd00::1]:53 -> [2001:db8::1]:54");
     assert_eq!(fragment(1), Err(SkipReason::Fragment));
 }
 
@@ -242,13 +242,13 @@ fn icmpv6(kind: u8) -> Result<Packet, SkipReason> {
 #[test]
 fn icmp_queries_have_identifiers_and_errors_are_no_flows() {
     for kind in [0, 8, 13, 14] {
-        assert_eq!(tuple(icmpv4(kind)), "ICMP 10.0.0.1 → 192.0.2.1 id 4660", "type {kind}");
+        assert_eq!(tuple(icmpv4(kind)), "ICMP 10.0.0.1 -> 192.0.2.1 id 4660", "type {kind}");
     }
     for kind in [3, 4, 5, 11, 12] {
         assert_eq!(icmpv4(kind), Err(SkipReason::IcmpError), "type {kind}");
     }
     assert_eq!(icmpv4(9), Err(SkipReason::NeighbourDiscovery));
-    assert_eq!(tuple(icmpv4(40)), "ICMP 10.0.0.1 → 192.0.2.1 id 0");
+    assert_eq!(tuple(icmpv4(40)), "ICMP 10.0.0.1 -> 192.0.2.1 id 0");
     let mut frame = Vec::new();
     let unreachable = icmpv4::DestUnreachableHeader::Port;
     ethernet()
@@ -283,9 +283,9 @@ fn other_protocols_are_known_by_their_addresses() {
         parse(LinkType::Ip, &[&header.to_bytes()[..], payload].concat()).1
     };
     let payload = [0, 9, 0, 10, 1, 2, 3, 4];
-    assert_eq!(tuple(other(ip_number::GRE, &payload)), "GRE 10.0.0.1 → 192.0.2.1");
-    assert_eq!(tuple(other(IpNumber(253), &payload)), "protocol 253 10.0.0.1 → 192.0.2.1");
-    assert_eq!(tuple(other(ip_number::SCTP, &payload)), "SCTP 10.0.0.1:9 → 192.0.2.1:10");
+    assert_eq!(tuple(other(ip_number::GRE, &payload)), "GRE 10.0.0.1 -> 192.0.2.1");
+    assert_eq!(tuple(other(IpNumber(253), &payload)), "protocol 253 10.0.0.1 -> 192.0.2.1");
+    assert_eq!(tuple(other(ip_number::SCTP, &payload)), "SCTP 10.0.0.1:9 -> 192.0.2.1:10");
     assert_eq!(other(ip_number::SCTP, &[0, 9]), Err(SkipReason::Malformed));
     assert_eq!(other(ip_number::IGMP, &payload), Err(SkipReason::MulticastListener));
 }

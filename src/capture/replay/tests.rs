@@ -162,7 +162,7 @@ fn a_refused_connection_is_asked_for_once_and_holds_nothing() {
     assert_eq!(figures(&replay, Limit::FirewallConns), [1, 2, 2, 1]);
     let first = report(&replay, Limit::FirewallConns).first_refusal.expect("a refusal");
     assert_eq!((first.at_ns, first.frame), (SECOND, 2));
-    assert_eq!(first.who.to_string(), "TCP 10.0.0.2:1024 → 192.0.2.1:443");
+    assert_eq!(first.who.to_string(), "TCP 10.0.0.2:1024 -> 192.0.2.1:443");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_vlan_and_an_ike_session_are_held_from_first_sight() {
     let vlan = FirstRefusal { at_ns: 9 * UDP_IDLE, frame: 7, who: Who::Vlan(3) };
     assert_eq!(first(Limit::Vlans), Some(vlan));
     let other = first(Limit::OtherVpn).expect("a refusal");
-    assert_eq!(other.who.to_string(), "UDP 10.0.0.1:500 → 192.0.2.1:500");
+    assert_eq!(other.who.to_string(), "UDP 10.0.0.1:500 -> 192.0.2.1:500");
 }
 
 #[test]
