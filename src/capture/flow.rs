@@ -16,7 +16,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use etherparse::ip_number;
+use etherparse::{IpNumber, ip_number};
 
 use super::clock::SECOND;
 use super::event::{Action, Event, FlowId, Order, Rank};
@@ -32,7 +32,7 @@ pub const UDP_IDLE: u64 = 120 * SECOND;
 pub const ICMP_IDLE: u64 = 2 * SECOND;
 
 /// The most flows that are tracked at once, over all trackers: more than the 10,000,000 connections
-/// of the largest model, and a bound on memory (about 3 GiB).
+/// of the largest model, and a bound on memory (about 2 GiB).
 pub const FLOWS_MAX: usize = 1 << 24;
 
 /// Follows flows. See the [module](self).
@@ -223,7 +223,7 @@ impl Tracker {
 }
 
 fn is_icmp(tuple: &FiveTuple) -> bool {
-    matches!(tuple.protocol, ip_number::ICMP | ip_number::IPV6_ICMP)
+    matches!(IpNumber(tuple.protocol), ip_number::ICMP | ip_number::IPV6_ICMP)
 }
 
 /// Where the events of one packet go.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 
-use etherparse::ip_number;
+use etherparse::{IpNumber, ip_number};
 
 use super::event::{Action, Event, FlowId, Order, Rank};
 use super::file::{PACKET_MAX, Reader};
@@ -28,15 +28,15 @@ pub fn packet(data: &[u8]) {
         assert_eq!(tuple.source.is_ipv4(), tuple.destination.is_ipv4());
         match content {
             Content::Tcp(segment) => {
-                assert_eq!(tuple.protocol, ip_number::TCP);
+                assert_eq!(tuple.protocol, ip_number::TCP.0);
                 assert!(segment.length as usize <= data.len().max(usize::from(u16::MAX)));
                 assert!(!segment.encrypted_voice || segment.length > 0);
             }
             Content::Ike(ike) => {
-                assert_eq!(tuple.protocol, ip_number::UDP);
+                assert_eq!(tuple.protocol, ip_number::UDP.0);
                 assert_ne!(ike.initiator_spi, 0);
             }
-            Content::Other => assert_ne!(tuple.protocol, ip_number::TCP),
+            Content::Other => assert_ne!(tuple.protocol, ip_number::TCP.0),
         }
     }
 }
@@ -167,7 +167,7 @@ fn decode([step, what, ends, numbers]: [u8; 4]) -> (u64, Packet) {
     let step = STEPS[usize::from(step % 8)].saturating_sub(early);
     let (source, destination) = (1 + (ends & 1), 2 - (ends & 1));
     let host = |last: u8| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last));
-    let protocol = [ip_number::TCP, ip_number::UDP, ip_number::ICMP][usize::from(what / 64) % 3];
+    let protocol = [ip_number::TCP, ip_number::UDP, ip_number::ICMP][usize::from(what / 64) % 3].0;
     let port = u16::from(ends >> 1 & 1);
     let tuple = FiveTuple {
         protocol,
@@ -183,7 +183,7 @@ fn decode([step, what, ends, numbers]: [u8; 4]) -> (u64, Packet) {
         flags: what & 0x17,
         encrypted_voice: numbers >> 6 == 3,
     };
-    let content = if protocol == ip_number::TCP { Content::Tcp(segment) } else { Content::Other };
+    let content = if protocol == ip_number::TCP.0 { Content::Tcp(segment) } else { Content::Other };
     (step, Packet { tuple, content })
 }
 
@@ -220,7 +220,7 @@ struct ModelFlow {
 
 impl ModelFlow {
     fn due(&self) -> u64 {
-        let idle = match (&self.connection, self.tuple.protocol) {
+        let idle = match (&self.connection, IpNumber(self.tuple.protocol)) {
             (Some(connection), _) => connection.idle(),
             (None, ip_number::ICMP) => ICMP_IDLE,
             (None, _) => UDP_IDLE,

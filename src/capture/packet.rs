@@ -90,7 +90,7 @@ impl fmt::Display for SkipReason {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FiveTuple {
     /// The IP protocol number.
-    pub protocol: IpNumber,
+    pub protocol: u8,
     /// Where the packet comes from.
     pub source: IpAddr,
     /// Where it goes.
@@ -105,11 +105,11 @@ pub struct FiveTuple {
 impl fmt::Display for FiveTuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { protocol, source, destination, source_port, destination_port } = self;
-        match protocol.keyword_str() {
+        match IpNumber(*protocol).keyword_str() {
             Some(keyword) => f.write_str(keyword)?,
-            None => write!(f, "protocol {}", protocol.0)?,
+            None => write!(f, "protocol {protocol}")?,
         }
-        match *protocol {
+        match IpNumber(*protocol) {
             ip_number::ICMP | ip_number::IPV6_ICMP => {
                 write!(f, " {source} -> {destination} id {source_port}")
             }
@@ -239,6 +239,7 @@ fn parse_ip(data: &[u8]) -> Result<Packet, SkipReason> {
     };
     let (source, destination) = (ip.source_addr(), ip.destination_addr());
     let [source_port, destination_port] = ports;
+    let protocol = protocol.0;
     let tuple = FiveTuple { protocol, source, destination, source_port, destination_port };
     Ok(Packet { tuple, content })
 }

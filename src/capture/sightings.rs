@@ -10,7 +10,7 @@ use super::link::Tags;
 use super::packet::{Content, Packet};
 
 /// The most IKE sessions that are told apart: a hundred times what the largest model allows, and a
-/// bound on memory (about 20 MiB).
+/// bound on memory (about 36 MiB).
 pub const IKE_SESSIONS_MAX: usize = 1 << 20;
 
 /// The VLAN ids and the IKE sessions that have been seen.

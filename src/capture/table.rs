@@ -28,7 +28,7 @@ impl Key {
         let to = (destination, u64::from(tuple.destination_port));
         let (first, second) = if source_first { (from, to) } else { (to, from) };
         let version = u64::from(tuple.source.is_ipv6());
-        let rest = version << 40 | u64::from(tuple.protocol.0) << 32 | first.1 << 16 | second.1;
+        let rest = version << 40 | u64::from(tuple.protocol) << 32 | first.1 << 16 | second.1;
         (Self { first: first.0, second: second.0, rest }, source_first)
     }
 }
