@@ -62,7 +62,8 @@ fn check(case: &str) {
 /// 32, 128 or 250 DHCP clients (E66).
 #[test]
 fn dhcp_clients_go_with_the_inside_hosts() {
-    let clients = |model, words| running(model, words).dhcp_clients().map(tollgate::license::Figure::value);
+    let clients =
+        |model, words| running(model, words).dhcp_clients().map(tollgate::license::Figure::value);
     assert_eq!(clients("ASA 5505/base", ""), Some(Value::Count(32)));
     assert_eq!(clients("ASA 5505/base", "inside-hosts=50"), Some(Value::Count(128)));
     assert_eq!(clients("ASA 5505/base", "inside-hosts=unlimited"), Some(Value::Count(250)));
