@@ -4,7 +4,10 @@ mod explain;
 mod failure;
 mod json;
 mod models;
+mod replay;
+mod size;
 mod text;
+mod traffic;
 mod unit;
 
 use std::io::{self, BufWriter, Write};
@@ -26,6 +29,8 @@ struct Cli {
 enum Command {
     Models(models::Models),
     Explain(explain::Explain),
+    Replay(replay::Replay),
+    Size(size::Size),
 }
 
 /// Runs the command line and returns the exit status: 0 done, 1 failed, 2 not understood.
@@ -42,5 +47,7 @@ fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
     match command {
         Command::Models(models) => models.run(out),
         Command::Explain(explain) => explain.run(out),
+        Command::Replay(replay) => replay.run(out),
+        Command::Size(size) => size.run(out),
     }
 }

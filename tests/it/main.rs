@@ -8,4 +8,5 @@ mod explain;
 mod gate;
 mod license;
 mod models;
+mod replay;
 mod tidy;
