@@ -4,7 +4,7 @@
 //! the same scenarios run some thousand times on real threads.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg tollgate_loom" cargo test --release --no-default-features --test loom
+//! RUSTFLAGS="--cfg tollgate_loom" cargo test --profile loom --no-default-features --test loom
 //! ```
 
 mod explore;

@@ -44,8 +44,8 @@
 //!   limits group by group: while it runs, some limits are new and some old.
 //! * What a thread did before it released a unit happens before whatever the thread does that is
 //!   admitted to it next.
-//! * [`Gate::usages`] and [`Gate::audit`] read limit by limit. They are exact at rest; under traffic
-//!   each figure was true at some instant of the call, not all at the same one.
+//! * [`Gate::usages`] and [`Gate::audit`] read limit by limit. They are exact at rest; under
+//!   traffic each figure was true at some instant of the call, not all at the same one.
 //!
 //! # Limitations
 //!

@@ -36,6 +36,6 @@ pub use link::{LinkType, Tags};
 pub use packet::{Content, FiveTuple, Packet, Segment, SkipReason, parse};
 pub use replay::{Replay, Sink, Skipped, Traffic};
 pub use sightings::IKE_SESSIONS_MAX;
-pub use size::{Demand, Fit, Need, Shortfall, Sizing};
+pub use size::{Demand, Fit, Headroom, Need, Sizing};
 pub use tcp::{EMBRYONIC_IDLE, ESTABLISHED_IDLE, HALF_CLOSED_IDLE};
 pub use zones::Zones;

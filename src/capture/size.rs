@@ -46,22 +46,28 @@ pub struct Fit {
     pub entry: &'static Entry,
     /// The smallest optional licences that cover the demand; the largest there are where none does.
     pub licences: Vec<(Feature, Value)>,
-    /// The limits that refuse even with these licences. None, where the demand fits.
-    pub short: Vec<Shortfall>,
+    /// What is needed of each limit and what it allows with these licences.
+    pub limits: Vec<Headroom>,
 }
 
-/// A limit below what is needed.
+/// What is needed of a limit beside what it allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shortfall {
+pub struct Headroom {
     /// What is needed.
     pub need: Need,
     /// What the limit allows.
     pub allowance: Allowance,
 }
 
-impl Shortfall {
+impl Headroom {
+    /// Whether the limit would have refused nothing.
+    pub const fn is_enough(&self) -> bool {
+        self.allowance.covers(self.need.units)
+            && (!self.need.more || matches!(self.allowance, Allowance::Unlimited))
+    }
+
     /// How many units are missing.
-    pub fn units(&self) -> u64 {
+    pub fn missing(&self) -> u64 {
         self.need.units.saturating_sub(self.allowance.units().map_or(u64::MAX, u64::from))
     }
 }
@@ -115,9 +121,12 @@ impl From<super::LimitReport> for Need {
 }
 
 impl Need {
+    fn under(self, license: &RunningLicense) -> Headroom {
+        Headroom { need: self, allowance: license.limit(self.limit).allowance() }
+    }
+
     fn is_covered_by(self, license: &RunningLicense) -> bool {
-        let allowance = license.limit(self.limit).allowance();
-        allowance.covers(self.units) && !(self.more && allowance != Allowance::Unlimited)
+        self.under(license).is_enough()
     }
 }
 
@@ -127,9 +136,17 @@ impl Demand {
         &self.needs
     }
 
-    /// What the demand needs on every model and tier of both guides, in the guides' order.
-    pub fn fits(&self) -> impl Iterator<Item = Fit> {
-        catalogue::entries().map(|entry| self.fit(entry))
+    /// What the demand needs on every model and tier of both guides, the smallest first: by
+    /// connections, then by VPN sessions, then by VLANs.
+    pub fn fits(&self) -> Vec<Fit> {
+        let mut fits: Vec<_> = catalogue::entries().map(|entry| self.fit(entry)).collect();
+        fits.sort_by_key(|fit| size(fit.entry));
+        fits
+    }
+
+    /// The smallest model and tier that would have refused nothing, where there is one.
+    pub fn smallest(&self) -> Option<Fit> {
+        self.fits().into_iter().find(Fit::is_enough)
     }
 
     /// What the demand needs on one model and tier.
@@ -139,19 +156,29 @@ impl Demand {
             unit = with_licence(unit, *need);
         }
         let license = RunningLicense::of(&unit);
-        let short = self.needs.iter().filter(|need| !need.is_covered_by(&license)).map(|need| {
-            Shortfall { need: *need, allowance: license.limit(need.limit).allowance() }
-        });
+        let limits = self.needs.iter().map(|need| need.under(&license)).collect();
         let licences = unit.licences().iter().map(|(feature, value)| (*feature, *value));
-        Fit { entry, licences: licences.collect(), short: short.collect() }
+        Fit { entry, licences: licences.collect(), limits }
     }
 }
 
 impl Fit {
     /// Whether nothing would have been refused.
     pub fn is_enough(&self) -> bool {
-        self.short.is_empty()
+        self.limits.iter().all(Headroom::is_enough)
     }
+
+    /// The limits that refuse even with the licences.
+    pub fn short(&self) -> impl Iterator<Item = &Headroom> {
+        self.limits.iter().filter(|limit| !limit.is_enough())
+    }
+}
+
+/// How large a model is, by what its table includes.
+fn size(entry: &'static Entry) -> [u64; 3] {
+    let license = RunningLicense::of(&Unit::new(entry));
+    [Limit::FirewallConns, Limit::TotalVpn, Limit::Vlans]
+        .map(|limit| license.limit(limit).allowance().units().map_or(u64::MAX, u64::from))
 }
 
 fn unit(entry: &'static Entry, default_route: bool) -> Unit {
@@ -225,8 +252,8 @@ mod tests {
         for (tier, most) in [("base", 10_000), ("security-plus", 25_000)] {
             assert!(fit("ASA 5505", tier, &[(Limit::FirewallConns, most)]).is_enough());
             let fit = fit("ASA 5505", tier, &[(Limit::FirewallConns, most + 1)]);
-            assert_eq!(fit.short.len(), 1);
-            assert_eq!((fit.short[0].need.limit, fit.short[0].units()), (Limit::FirewallConns, 1));
+            let short: Vec<_> = fit.short().map(|s| (s.need.limit, s.missing())).collect();
+            assert_eq!(short, [(Limit::FirewallConns, 1)]);
             assert_eq!(fit.licences, [], "no licence raises it");
         }
     }
@@ -251,14 +278,14 @@ mod tests {
         let needs = [(Limit::UcProxy, 20), (Limit::TlsProxy, 20)];
         let fit = fit("ASA 5505", "base", &needs);
         assert_eq!(fit.licences, [(Feature::UcProxySessions, Value::Count(24))]);
-        assert!(fit.is_enough(), "the default TLS proxy limit is 10: {:?}", fit.short);
+        assert!(fit.is_enough(), "the default TLS proxy limit is 10: {:?}", fit.limits);
     }
 
     #[test]
     fn a_model_that_is_too_small_has_its_largest_licence() {
         let fit = fit("ASA 5505", "base", &[(Limit::UcProxy, 30)]);
         assert_eq!(fit.licences, [(Feature::UcProxySessions, Value::Count(24))]);
-        assert_eq!(fit.short.iter().map(Shortfall::units).collect::<Vec<_>>(), [6]);
+        assert_eq!(fit.short().map(Headroom::missing).collect::<Vec<_>>(), [6]);
     }
 
     #[test]
@@ -266,7 +293,7 @@ mod tests {
         let need = Need { limit: Limit::OtherVpn, units: 5, more: true };
         let demand = Demand { needs: vec![need], default_route: true };
         for fit in demand.fits() {
-            let unlimited = fit.short.is_empty();
+            let unlimited = fit.is_enough();
             let license = RunningLicense::of(&unit(fit.entry, true));
             let allowance = license.limit(Limit::OtherVpn).allowance();
             assert_eq!(unlimited, allowance == Allowance::Unlimited, "{}", fit.entry);
@@ -275,8 +302,19 @@ mod tests {
 
     #[test]
     fn every_model_is_tried() {
-        assert_eq!(demand(&[]).fits().count(), catalogue::entries().count());
-        assert!(demand(&[]).fits().all(|fit| fit.is_enough() && fit.licences.is_empty()));
+        let fits = demand(&[]).fits();
+        assert_eq!(fits.len(), catalogue::entries().count());
+        assert!(fits.iter().all(|fit| fit.is_enough() && fit.licences.is_empty()));
+    }
+
+    #[test]
+    fn the_smallest_that_fits_is_named() {
+        let smallest = |needs| demand(needs).smallest().map(|fit| fit.entry.to_string());
+        let named = |name: &str| Some(name.to_owned());
+        assert_eq!(smallest(&[]), named("ASA 5505/base (9.1)"));
+        assert_eq!(smallest(&[(Limit::FirewallConns, 10_001)]), named("ISA 3000/base (pak)"));
+        assert_eq!(smallest(&[(Limit::OtherVpn, 50)]), named("ISA 3000/security-plus (pak)"));
+        assert_eq!(smallest(&[(Limit::FirewallConns, 20_000_000)]), None);
     }
 
     proptest! {
@@ -308,7 +346,7 @@ mod tests {
                     let license = RunningLicense::of(&unit);
                     demand.needs.iter().filter(|need| !need.is_covered_by(&license)).count()
                 };
-                prop_assert_eq!(licensed(&fit.licences), fit.short.len());
+                prop_assert_eq!(licensed(&fit.licences), fit.short().count());
                 for (place, (feature, value)) in fit.licences.iter().enumerate() {
                     let smaller = permanent_licences(fit.entry).filter(|(other, less)| {
                         other == feature && less.count() < value.count() && less.count().is_some()
@@ -317,8 +355,8 @@ mod tests {
                     without.remove(place);
                     for less in std::iter::once(None).chain(smaller.map(Some)) {
                         let licences: Vec<_> = without.iter().copied().chain(less).collect();
-                        let short = licensed(&licences);
-                        prop_assert!(short > fit.short.len() || !fit.is_enough(), "{}", fit.entry);
+                        let worse = licensed(&licences) > fit.short().count();
+                        prop_assert!(worse || !fit.is_enough(), "{}", fit.entry);
                     }
                 }
             }

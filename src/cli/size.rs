@@ -12,9 +12,9 @@ use super::Failure;
 use super::json::{self, Cell};
 use super::text;
 use super::traffic::{self, TrafficArgs};
-use crate::capture::{Demand, Fit, Need, Shortfall, Sizing};
+use crate::capture::{Fit, Headroom, Need, Sizing};
 
-/// Tell which models, with which licences, would have refused nothing of packet captures
+/// Tell the smallest model, tier and licences that would have refused nothing of packet captures
 #[derive(Args, Debug)]
 pub(super) struct Size {
     #[command(flatten)]
@@ -29,14 +29,12 @@ impl Size {
         let failure = traffic.each(|reader| sizing.capture(reader))?;
         let demand = sizing.demand();
         if traffic.json {
-            let mut report = traffic::report(&sizing.traffic());
-            report.insert("needed".to_owned(), Json::Object(needs(&demand)));
-            report.insert("models".to_owned(), demand.fits().map(|fit| model(&fit)).collect());
-            json::print(out, &report)?;
+            json::print(out, &demand.fits().iter().map(model).collect::<Json>())?;
         } else {
             traffic::print(out, &sizing.traffic())?;
             print_needs(out, demand.needs())?;
-            print_fits(out, &demand)?;
+            print_smallest(out, demand.smallest().as_ref())?;
+            print_fits(out, &demand.fits())?;
         }
         out.flush()?;
         failure.map_or(Ok(()), Err)
@@ -60,21 +58,34 @@ fn units(need: &Need) -> String {
     format!("{}{}", if need.more { ">" } else { "" }, need.units)
 }
 
-fn print_fits(out: &mut impl Write, demand: &Demand) -> io::Result<()> {
+fn print_smallest(out: &mut impl Write, fit: Option<&Fit>) -> io::Result<()> {
+    let Some(fit) = fit else {
+        return writeln!(out, "no model would have refused nothing\n");
+    };
+    let licences = licences(fit);
+    let with = if licences.is_empty() { String::new() } else { format!(" with {licences}") };
+    writeln!(out, "the smallest that would have refused nothing: {}{with}\n", fit.entry)
+}
+
+/// `inside-hosts=50 uc-proxy-sessions=24`.
+fn licences(fit: &Fit) -> String {
+    let licences = fit.licences.iter().map(|(feature, value)| format!("{feature}={value}"));
+    licences.collect::<Vec<_>>().join(" ")
+}
+
+fn print_fits(out: &mut impl Write, fits: &[Fit]) -> io::Result<()> {
     let mut builder = Builder::default();
     builder.push_record(["model", "tier", "guide", "fits", "with licences", "too small"]);
-    for fit in demand.fits() {
+    for fit in fits {
         let fits = if fit.is_enough() { "yes" } else { "no" };
-        let licences = fit.licences.iter().map(|(feature, value)| format!("{feature}={value}"));
-        let licences = licences.collect::<Vec<_>>().join(" ");
-        let short: Vec<_> = fit.short.iter().map(shortfall).collect();
+        let short: Vec<_> = fit.short().map(shortfall).collect();
         let entry = fit.entry;
         builder.push_record([
             entry.model.to_string(),
             entry.tier.to_string(),
             entry.guide().to_string(),
             fits.to_owned(),
-            licences,
+            licences(fit),
             short.join(", "),
         ]);
     }
@@ -82,25 +93,20 @@ fn print_fits(out: &mut impl Write, demand: &Demand) -> io::Result<()> {
 }
 
 /// `inside-hosts 10 of 17`, `other-vpn no-support of 3`.
-fn shortfall(short: &Shortfall) -> String {
+fn shortfall(short: &Headroom) -> String {
     format!("{} {} of {}", short.need.limit, short.allowance, units(&short.need))
-}
-
-fn needs(demand: &Demand) -> Map<String, Json> {
-    let need = |need: &Need| (need.limit.name().to_owned(), json!(need.units));
-    demand.needs().iter().map(need).collect()
 }
 
 fn model(fit: &Fit) -> Json {
     let licences = fit.licences.iter();
     let licences =
         licences.map(|(feature, value)| (feature.name().to_owned(), json!(Cell::from(*value))));
-    let short = fit.short.iter().map(|short| {
+    let limits = fit.limits.iter().map(|limit| {
         json!({
-            "limit": short.need.limit.name(),
-            "allowed": Cell::from(short.allowance),
-            "needed": short.need.units,
-            "missing": short.units(),
+            "limit": limit.need.limit.name(),
+            "allowed": Cell::from(limit.allowance),
+            "needed": limit.need.units,
+            "missing": limit.missing(),
         })
     });
     json!({
@@ -109,6 +115,6 @@ fn model(fit: &Fit) -> Json {
         "tier": fit.entry.tier.name(),
         "fits": fit.is_enough(),
         "licences": licences.collect::<Map<_, _>>(),
-        "too_small": short.collect::<Vec<_>>(),
+        "limits": limits.collect::<Vec<_>>(),
     })
 }

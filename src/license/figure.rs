@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Allowance, Rule, Setting};
-use crate::catalogue::{Table, Value};
+use crate::catalogue::{Feature, Table, Value};
 
 /// What a step of a figure's provenance rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,8 +13,8 @@ pub enum Source {
     Table(Table),
     /// This table has no such row, so no licence limits it.
     NoRow(Table),
-    /// A permanent licence for this value replaces what is included.
-    Licence(Value),
+    /// A permanent licence for this feature and value replaces what is included.
+    Licence(Feature, Value),
     /// The largest that this table lists for the model: the value before was cut to it.
     Platform(Table),
     /// A rule of the guides.
@@ -48,7 +48,7 @@ impl From<Source> for Origin {
         match source {
             Source::Table(_) => Self::Table,
             Source::NoRow(_) => Self::NoRow,
-            Source::Licence(_) => Self::Licence,
+            Source::Licence(..) => Self::Licence,
             Source::Platform(_) => Self::Platform,
             Source::Rule(rule) => Self::Rule(rule),
             Source::Setting(setting) => Self::Setting(setting),
@@ -94,7 +94,7 @@ impl Step {
             Source::NoRow(table) => {
                 format!("not limited by a licence: no such row ({table})")
             }
-            Source::Licence(value) => format!("permanent licence for {value}"),
+            Source::Licence(feature, value) => format!("permanent licence {feature}={value}"),
             Source::Platform(table) => format!("cut to the platform's largest ({table})"),
             Source::Rule(rule) => format!("{} ({})", rule.text(), rule.cite()),
             Source::Setting(Setting::Restriction) => "the operator's own limit".to_owned(),
@@ -180,7 +180,7 @@ impl Figure {
     pub fn cut(&self) -> Option<(Value, Value)> {
         let steps = self.steps();
         steps.windows(2).find_map(|pair| match (pair[0].source, pair[1].source) {
-            (Source::Licence(bought), Source::Platform(_)) => Some((bought, pair[1].value)),
+            (Source::Licence(_, bought), Source::Platform(_)) => Some((bought, pair[1].value)),
             _ => None,
         })
     }

@@ -164,7 +164,8 @@ fn licensed(unit: &Unit) -> Figures {
     let rows = unit.entry().rows.iter().map(|row| (row.feature, licensed_row(unit, row)));
     let mut figures: Figures = rows.collect();
     for (&feature, &value) in unit.licences() {
-        figures.entry(feature).or_insert_with(|| Figure::new(Source::Licence(value), value));
+        let licence = Source::Licence(feature, value);
+        figures.entry(feature).or_insert_with(|| Figure::new(licence, value));
     }
     vpn::turn_peers_on(unit, &mut figures);
     figures
@@ -197,7 +198,7 @@ fn replaced(included: Figure, row: &Row, bought: Value, unit: &Unit) -> Figure {
         (Value::Count(bought), Value::Count(largest)) => bought > largest,
         _ => false,
     };
-    let licence = Source::Licence(bought);
+    let licence = Source::Licence(row.feature, bought);
     if cut {
         return included.then(licence, bought).then(Source::Platform(unit.entry().table), largest);
     }

@@ -18,7 +18,9 @@ pub(super) fn turn_peers_on(unit: &Unit, figures: &mut Figures) {
     let figure = match applied {
         None if row.value.is_off() => figure,
         None => figure.then(Source::Rule(Rule::PeersNeedLicence), Value::Disabled),
-        Some((_, &bought)) => figure.then(Source::Licence(bought), platform_largest(row)),
+        Some((&feature, &value)) => {
+            figure.then(Source::Licence(feature, value), platform_largest(row))
+        }
     };
     let multiple = unit.configuration().contexts == ContextMode::Multiple;
     let figure = if multiple && !apex && !figure.value().is_off() {

@@ -49,13 +49,10 @@ fn check(case: &str) {
     let mut next = || columns.next().unwrap_or_else(|| panic!("a column is missing: {case}"));
     let (model, name, value) = (next(), next(), next());
     let license = running(model, columns.next().unwrap_or_default());
-    let figure = match Limit::ALL.into_iter().find(|limit| limit.name() == name) {
-        Some(limit) => license.limit(limit),
-        None => {
-            let feature = name.parse().unwrap_or_else(|error| panic!("{case}: {error}"));
-            license.feature(feature).expect("a row")
-        }
-    };
+    let limit = Limit::ALL.into_iter().find(|limit| limit.name() == name);
+    let feature = || name.parse().unwrap_or_else(|error| panic!("{case}: {error}"));
+    let figure = limit
+        .map_or_else(|| license.feature(feature()).expect("a row"), |limit| license.limit(limit));
     assert_eq!(figure.value().to_string(), value, "{rule}: {case}: by {:?}", figure.steps());
 }
 

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod command;
+mod explain;
 mod gate;
 mod license;
 mod models;
