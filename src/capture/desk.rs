@@ -21,8 +21,12 @@ pub struct Desk {
     gate: Gate,
     zones: Zones,
     trackers: Vec<Held>,
-    first: [Option<FirstRefusal>; Limit::COUNT],
+    first: First,
 }
+
+/// The first refusal of each limit.
+#[derive(Debug)]
+struct First([Option<FirstRefusal>; Limit::COUNT]);
 
 /// What the flows of one tracker hold.
 #[derive(Debug)]
@@ -84,7 +88,7 @@ impl Desk {
             gate: gate.clone(),
             zones,
             trackers: std::iter::repeat_with(held).take(trackers).collect(),
-            first: [None; Limit::COUNT],
+            first: First([None; Limit::COUNT]),
         }
     }
 
@@ -98,74 +102,84 @@ impl Desk {
                 let asked = usage.admitted + usage.refused > 0;
                 asked || usage.limit == Limit::FirewallConns
             })
-            .map(|usage| LimitReport { usage, first_refusal: self.first[usage.limit.index()] })
+            .map(|usage| LimitReport { usage, first_refusal: self.first.0[usage.limit.index()] })
             .collect()
     }
+}
 
-    /// Records `refused`, where it was; the token where it was not.
-    fn note(
-        &mut self,
-        verdict: Result<Token, Refusal>,
-        order: Order,
-        who: impl FnOnce() -> Who,
-    ) -> Option<Token> {
-        match verdict {
-            Ok(token) => Some(token),
-            Err(refusal) => {
-                self.first[refusal.limit.index()].get_or_insert_with(|| FirstRefusal {
-                    at_ns: order.at,
-                    frame: order.frame,
-                    who: who(),
-                });
-                None
-            }
+impl Held {
+    /// Keeps the token of a connection that opens, or that it has none.
+    fn open(&mut self, flow: FlowId, token: Option<Token>) {
+        let place = flow as usize;
+        if self.connections.len() <= place {
+            self.connections.resize(place + 1, None);
         }
+        self.connections[place] = token;
+    }
+
+    /// Whether the flow's connection was admitted.
+    fn is_admitted(&self, flow: FlowId) -> bool {
+        self.connections.get(flow as usize).is_some_and(Option::is_some)
+    }
+
+    /// Gives back what a flow holds.
+    fn close(&mut self, flow: FlowId) {
+        let connection = self.connections.get_mut(flow as usize).and_then(Option::take);
+        let voice = self.encrypted_voice.remove(&flow);
+        for token in connection.into_iter().chain(voice) {
+            self.worker.release(token);
+        }
+    }
+}
+
+impl First {
+    /// The token, or none where it was refused; takes down who was the first.
+    fn note(&mut self, verdict: Result<Token, Refusal>, order: Order, who: Who) -> Option<Token> {
+        let refusal = match verdict {
+            Ok(token) => return Some(token),
+            Err(refusal) => refusal,
+        };
+        let Order { at, frame, .. } = order;
+        let first = FirstRefusal { at_ns: at, frame, who };
+        self.0[refusal.limit.index()].get_or_insert(first);
+        None
     }
 }
 
 impl Sink for Desk {
     fn take(&mut self, tracker: usize, event: &Event) {
-        let held = &mut self.trackers[tracker];
+        let Self { zones, trackers, first, .. } = self;
+        let held = &mut trackers[tracker];
         match event.action {
             Action::Open(flow, tuple) => {
-                let verdict = held.worker.admit_connection(&self.zones.hosts(&tuple));
-                let token = self.note(verdict, event.order, || Who::Flow(tuple));
-                let connections = &mut self.trackers[tracker].connections;
-                let place = flow as usize;
-                if connections.len() <= place {
-                    connections.resize(place + 1, None);
-                }
-                connections[place] = token;
+                let verdict = held.worker.admit_connection(&zones.hosts(&tuple));
+                held.open(flow, first.note(verdict, event.order, Who::Flow(tuple)));
             }
-            Action::Close(flow) => {
-                let connection = held.connections.get_mut(flow as usize).and_then(Option::take);
-                let voice = held.encrypted_voice.remove(&flow);
-                for token in connection.into_iter().chain(voice) {
-                    held.worker.release(token);
-                }
-            }
-            Action::EncryptedVoice(flow, tuple) => {
-                // A connection that was refused carries nothing.
-                if held.connections.get(flow as usize).is_none_or(Option::is_none) {
-                    return;
-                }
+            Action::Close(flow) => held.close(flow),
+            Action::EncryptedVoice(flow, tuple) if held.is_admitted(flow) => {
                 let verdict = held.worker.admit(Kind::EncryptedVoice);
-                if let Some(token) = self.note(verdict, event.order, || Who::Flow(tuple)) {
-                    self.trackers[tracker].encrypted_voice.insert(flow, token);
+                if let Some(token) = first.note(verdict, event.order, Who::Flow(tuple)) {
+                    held.encrypted_voice.insert(flow, token);
                 }
             }
+            // A connection that was refused carries nothing.
+            Action::EncryptedVoice(..) => {}
             Action::Vlan(id) => {
                 let verdict = held.worker.admit(Kind::Vlan);
-                self.note(verdict, event.order, || Who::Vlan(id));
+                first.note(verdict, event.order, Who::Vlan(id));
             }
             Action::Ike(version, tuple) => {
-                let kind = match version {
-                    IkeVersion::V1 => Kind::Ikev1L2l,
-                    IkeVersion::V2 => Kind::Ikev2L2l,
-                };
-                let verdict = held.worker.admit(kind);
-                self.note(verdict, event.order, || Who::Flow(tuple));
+                let verdict = held.worker.admit(kind(version));
+                first.note(verdict, event.order, Who::Flow(tuple));
             }
         }
+    }
+}
+
+/// What an IKE session is taken for: a capture does not tell remote access from site-to-site.
+const fn kind(version: IkeVersion) -> Kind {
+    match version {
+        IkeVersion::V1 => Kind::Ikev1L2l,
+        IkeVersion::V2 => Kind::Ikev2L2l,
     }
 }
