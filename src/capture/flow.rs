@@ -1,17 +1,4 @@
 //! Flows: which packets are one connection, when it opens and when it closes.
-//!
-//! [`Tracker`] is a state machine without input, output, clock or threads: packets and their times
-//! go in, [`Event`]s come out. It does not learn what the gate says, so that a refused connection
-//! is followed like any other, is asked for once, and the events of a capture are the same whatever
-//! the licence.
-//!
-//! A flow is known by protocol, both addresses and both ports, in either direction. It opens
-//!
-//! - at a TCP SYN that is not sent once more for a connection that is open;
-//! - at the first packet of anything else (an ICMP query's identifier stands for its ports),
-//!
-//! and closes at an RST, when both ends have acknowledged the other's FIN, at a SYN that shows it
-//! forgotten, or at its idle time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -35,7 +22,21 @@ pub const ICMP_IDLE: u64 = 2 * SECOND;
 /// of the largest model, and a bound on memory (about 2 GiB).
 pub const FLOWS_MAX: usize = 1 << 24;
 
-/// Follows flows. See the [module](self).
+/// Follows flows: a state machine without input, output, clock or threads.
+///
+/// Packets and their times go in, [`Event`]s come out. It does not learn what the gate says, so that
+/// a refused connection is followed like any other, is asked for once, and the events of a capture
+/// are the same whatever the licence.
+///
+/// A flow is known by protocol, both addresses and both ports, in either direction. It opens
+///
+/// - at a TCP SYN that is not sent once more for a connection that is open;
+/// - at the first packet of anything else (an ICMP query's identifier stands for its ports),
+///
+/// and closes at an RST, when each end has acknowledged the other's FIN, at a SYN that shows it
+/// forgotten, or when it was idle for too long: [`ESTABLISHED_IDLE`](super::ESTABLISHED_IDLE),
+/// [`HALF_CLOSED_IDLE`](super::HALF_CLOSED_IDLE), [`EMBRYONIC_IDLE`](super::EMBRYONIC_IDLE),
+/// [`UDP_IDLE`] or [`ICMP_IDLE`].
 #[derive(Debug)]
 pub struct Tracker {
     flows: Table<Flow>,
