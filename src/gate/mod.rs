@@ -55,6 +55,7 @@
 //! reports, and workers coming and going take a lock that no packet thread waits for.
 
 mod audit;
+pub mod counter;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -82,6 +83,7 @@ use crate::catalogue::Feature;
 use crate::license::{Kind, RunningLicense};
 use crate::sync::{ArcSwap, Mutex, PerThread};
 
+pub use crate::sync::Fence;
 pub use audit::{Audit, AuditLine};
 pub use hosts::{Host, HostPair, Zone};
 pub use permit::{ClientlessSession, Permit};
