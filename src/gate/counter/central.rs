@@ -25,7 +25,7 @@ impl Limits {
         // ones before it.
         let version = self.version.load(Ordering::Acquire);
         let limit = self.limit.load(Ordering::Acquire).cast_signed();
-        (version % 2 == 0).then_some((version, limit))
+        version.is_multiple_of(2).then_some((version, limit))
     }
 
     /// Whether the limit has not changed since [`begin`](Self::begin), nor the word with it.
@@ -205,7 +205,9 @@ impl Central {
                     }
                 }
                 Phase::Closing => {
-                    self.settle_own(word, cell, hand);
+                    if let Some(cell) = cell.filter(|_| hand.is_of(word.epoch())) {
+                        cell.settle_own(hand);
+                    }
                     self.help(word, Some((ask, index.is_some())), &mut visit);
                 }
                 Phase::Shared => {
@@ -335,12 +337,6 @@ impl Central {
     ) -> Option<Word> {
         let next = word.share_out(self.claimed(), self.sizes, ask)?;
         (!self.sizes.begins_era(next.epoch()) || visit.may_begin_era()).then_some(next)
-    }
-
-    fn settle_own(&self, word: Word, cell: Option<&Cell>, hand: Hand) {
-        if let Some(cell) = cell.filter(|_| hand.is_of(word.epoch())) {
-            cell.settle_own(hand);
-        }
     }
 
     /// Takes all shares of the epoch of `word` back, together with whoever else does. When it
