@@ -1,7 +1,7 @@
 //! The limit counter beside the floor and beside one shared word, on one and two threads.
 //!
 //! ```text
-//! cargo bench --no-default-features --bench counter
+//! cargo bench --no-default-features --bench counter [-- PART-OF-A-NAME]
 //! ```
 //!
 //! Each figure is the median of rounds in which the contestants take turns, in nanoseconds an
@@ -256,7 +256,10 @@ fn layout() -> Layout {
 fn main() {
     let counter = Counter::new(1);
     println!("fence: {:?}", counter.fence());
-    for case in CASES {
+    let wanted = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
+    let cases =
+        CASES.into_iter().filter(|case| case.name.contains(wanted.as_deref().unwrap_or("")));
+    for case in cases {
         for threads in [1, 2] {
             let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); 4];
             let mut names = [""; 4];

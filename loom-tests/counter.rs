@@ -7,7 +7,14 @@ use crate::explore::{explore, explore_bounded, thread};
 
 /// Shares of one unit for each of `cells` workers, as soon as one for each is free.
 fn layout(cells: usize) -> Layout {
-    Layout { cells, smallest_share: 0, begin_share: 0, epoch_bits: 3, fence: Fence::best() }
+    Layout {
+        cells,
+        smallest_share: 0,
+        begin_share: 0,
+        epoch_bits: 3,
+        patience: 0,
+        fence: Fence::best(),
+    }
 }
 
 fn counter(limit: u64) -> Counter {

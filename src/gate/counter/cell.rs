@@ -1,4 +1,35 @@
 //! A worker's share: what it has taken of it, and the door that others close.
+//!
+//! # Algorithm
+//!
+//! The owner's half of the [counter](super): store, fence, look. The closers' half: shut, fence,
+//! settle.
+//!
+//! # Invariants
+//!
+//! C3 and C4 of the [counter](super). Of the door's changes only opening is the owner's alone:
+//!
+//! ```text
+//! unused, settled, skipped ─ open ─▶ open ─ shut ─▶ closing ─ settle ─▶ settled
+//!                  │                   └──────── settle_own ─────────────▶┘
+//!                  └─ shut ─▶ skipped
+//! ```
+//!
+//! # Orderings
+//!
+//! | operation | ordering | partner | what it publishes |
+//! |---|---|---|---|
+//! | `add`: store `taken` | Release | `taken`: load (Acquire) | what the releaser did before |
+//! | `add`: light fence | | heavy fence before `settle` | C3 |
+//! | `add`: load the door | Acquire | `shut`, `settle`: swap (Release) | that the epoch closes |
+//! | `open`: swap the door | AcqRel | `shut`: swap (Acquire) | nothing taken yet |
+//! | `shut`: swap the door | AcqRel | `add`: load (Acquire) | that the epoch closes |
+//! | `settle`: swap the door | AcqRel | `settle`: load (Acquire) | what the releaser did, settled |
+//!
+//! # Progress
+//!
+//! `add` and `open` are wait-free. The others repeat only when another thread has changed the
+//! door, which happens at most four times an epoch.
 
 use super::word::{Door, DoorState, Sizes, Word};
 use crate::sync::{Atomic, AtomicU64, Fence, Ordering};
@@ -23,12 +54,16 @@ pub(super) struct Hand {
     taken: i64,
 }
 
+/// What has been taken after an operation that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken(i64);
+
 impl Hand {
     pub(super) const CLOSED: Self = Self { open: Door::UNUSED, share: 0, taken: 0 };
 
     /// Whether the cell is open as far as its owner knows.
     #[inline]
-    pub(super) const fn is_open(self) -> bool {
+    pub(super) const fn is_open(&self) -> bool {
         self.share != 0
     }
 
@@ -39,13 +74,14 @@ impl Hand {
 
     /// Whether `units` are left in the share.
     #[inline]
-    pub(super) const fn has(self, units: i64) -> bool {
+    pub(super) const fn has(&self, units: i64) -> bool {
         units <= self.share - self.taken
     }
 
+    /// The hand after `add` has counted in the cell.
     #[inline]
-    const fn after(self, units: i64) -> Self {
-        Self { taken: self.taken.wrapping_add(units), ..self }
+    pub(super) const fn keep(&mut self, taken: Taken) {
+        self.taken = taken.0;
     }
 }
 
@@ -73,23 +109,23 @@ impl Cell {
         self.taken.load(Ordering::Acquire).cast_signed()
     }
 
-    /// Takes `units` of the share, or gives back −`units`: the hand after it, where the door was
-    /// still open when the units were counted.
+    /// Takes `units` of the share, or gives back −`units`: what the hand is to keep, where the door
+    /// was still open when the units were counted.
     ///
     /// Where it was not, nothing has been counted unless [`resolve`](Self::resolve) says so.
     #[inline]
-    pub(super) fn add(&self, hand: Hand, units: i64, fence: Fence) -> Option<Hand> {
-        let after = hand.after(units);
+    pub(super) fn add(&self, hand: &Hand, units: i64, fence: Fence) -> Option<Taken> {
+        let taken = hand.taken.wrapping_add(units);
         // Release: partner is the Acquire of `taken`. A plain store on most machines: there is one
         // writer. loom: a_shared_unit_hands_over_what_its_holder_wrote
-        self.taken.store(after.taken.cast_unsigned(), Ordering::Release);
+        self.taken.store(taken.cast_unsigned(), Ordering::Release);
         // Partner: the heavy fence between closing the door and reading `taken`. Either the load
         // below sees the door closed, or the closer sees the store above (C3).
         // loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit
         fence.light();
         // Acquire: partner is the Release of `shut` and `settle`.
         // loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit
-        (self.door.load(Ordering::Acquire) == hand.open).then_some(after)
+        (self.door.load(Ordering::Acquire) == hand.open).then_some(Taken(taken))
     }
 
     /// Whether `units` that were [added](Self::add) to `hand` before it saw the door closed were
@@ -109,7 +145,7 @@ impl Cell {
         }
         // The value is the one of this owner's last epoch until it opens the door again: a later
         // epoch skips the cell and keeps it.
-        let counted = door.value() == hand.after(units).taken;
+        let counted = door.value() == hand.taken.wrapping_add(units);
         debug_assert!(counted || door.value() == hand.taken, "{door:?}, {hand:?} and {units}");
         counted
     }
@@ -178,6 +214,13 @@ impl Cell {
                 }
             };
         }
+    }
+
+    /// Whether the cell was shut in `epoch` and nobody has settled it.
+    pub(super) fn is_closing(&self, epoch: u64) -> bool {
+        // Relaxed: a guess that spares a fence; `settle` looks again.
+        let door = self.door.load(Ordering::Relaxed);
+        door.is_of(epoch) && door.state() == DoorState::Closing
     }
 
     /// The owner closes its own door: it knows what it has taken, without a fence.

@@ -1,4 +1,28 @@
 //! The atomic loops around the word: everything that a share cannot decide.
+//!
+//! # Algorithm
+//!
+//! The phases of the [counter](super). Changing the limit is one swap of the word, in the middle
+//! of a change of `version`, so that reports know which limit a word was made with.
+//!
+//! # Invariants
+//!
+//! C5 to C8 of the [counter](super), and: while `version` is even, `limit` is the one that the
+//! word was made with.
+//!
+//! # Orderings
+//!
+//! | operation | ordering | partner | what it publishes |
+//! |---|---|---|---|
+//! | load the word | Acquire | swap (Release) | the doors, limits and holders behind it |
+//! | swap the word | AcqRel | load and swap (Acquire) | the same |
+//! | heavy fence | | light fence of `Cell::add` | C3 |
+//! | come to visit | Acquire | leave (Release) | the eras that were begun |
+//! | `set_limit`: store `version`, `limit` | Release | `Limits::begin` (Acquire) | the steps before |
+//!
+//! # Progress
+//!
+//! As the [counter](super)'s.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,10 +40,13 @@ struct Limits {
     version: AtomicU64,
     /// How many cells ever had an owner: who has none yet needs no share.
     claimed: AtomicU64,
+    /// How many units must be free for sharing to begin among them.
+    begin_at: AtomicU64,
 }
 
 impl Limits {
     /// The limit, unless it is being changed; and what [`still`](Self::still) wants to know.
+    #[inline]
     fn begin(&self) -> Option<(u64, i64)> {
         // Acquire, both: partner is the Release stores of `set_limit`, each of which follows the
         // ones before it.
@@ -98,6 +125,7 @@ impl Central {
                 limit: AtomicU64::new(limit),
                 version: AtomicU64::new(0),
                 claimed: AtomicU64::new(0),
+                begin_at: AtomicU64::new(sizes.begin_at(0).cast_unsigned()),
             }),
             peak: CachePadded::new(AtomicU64::new(0)),
             visitors: CachePadded::new(AtomicU64::new(0)),
@@ -122,20 +150,34 @@ impl Central {
         let mut vacant = self.vacant.lock();
         let Reverse(index) = vacant.pop()?;
         let claimed = self.claimed().max(index as u64 + 1);
-        // Relaxed: it publishes nothing. Who begins an epoch without having seen it gives this
-        // cell no share; its owner then ends that epoch.
+        // Relaxed, both: they publish nothing. Who begins an epoch without having seen them gives
+        // this cell no share; its owner then ends that epoch.
         self.limits.claimed.store(claimed, Ordering::Relaxed);
+        let begin_at = self.sizes.begin_at(claimed).cast_unsigned();
+        self.limits.begin_at.store(begin_at, Ordering::Relaxed);
         Some((index, self.cells[index].hand()))
     }
 
     /// Gives a cell back. What was taken of its share stays counted there.
     pub(super) fn leave(&self, index: usize) {
-        self.vacant.lock().push(Reverse(index));
+        if self.has_cell(index) {
+            self.vacant.lock().push(Reverse(index));
+        }
     }
 
-    #[inline]
+    /// Whether a handle with this index owns a cell.
+    fn has_cell(&self, index: usize) -> bool {
+        index < self.cells.len()
+    }
+
     fn claimed(&self) -> u64 {
         self.limits.claimed.load(Ordering::Relaxed)
+    }
+
+    /// Whether sharing begins by `word`, as far as this thread knows.
+    #[inline]
+    fn may_begin(&self, word: Word) -> bool {
+        word.free() >= self.limits.begin_at.load(Ordering::Relaxed).cast_signed()
     }
 
     fn visit(&self) -> Visit<'_> {
@@ -162,17 +204,16 @@ impl Central {
         self.word.compare_exchange_weak(from, to, order.0, order.1).map(drop)
     }
 
-    /// Whether there is no free unit anywhere: one load.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.word().is_full()
-    }
-
     /// Takes from the word where nothing is shared nor will be; none where the slow path decides.
+    /// Where nothing is free it says so after one load.
+    #[inline]
     pub(super) fn admit_exact(&self, ask: Ask) -> Option<i64> {
         let mut word = self.word();
         loop {
-            if !word.is_exact() || word.free() >= self.sizes.begin_at(self.claimed()) {
+            if word.is_full() {
+                return Some(0);
+            }
+            if !word.is_exact() || self.may_begin(word) {
                 return None;
             }
             let Some((next, granted)) = word.take(ask) else { return Some(0) };
@@ -186,14 +227,14 @@ impl Central {
     /// Takes what is asked for, from the share of cell `index` or from the word.
     #[cold]
     #[inline(never)]
-    pub(super) fn admit(&self, mut hand: Hand, index: Option<usize>, ask: Ask) -> (Hand, i64) {
+    pub(super) fn admit(&self, mut hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
         let mut visit = self.visit();
         loop {
             let word = self.word();
             let cell = self.cell_in(word, index);
             match word.phase() {
                 Phase::Exact => {
-                    if self.begin(word, Some((ask, index.is_some())), &mut visit) {
+                    if self.begin(word, Some((ask, self.has_cell(index))), &mut visit) {
                         continue;
                     }
                     match word.take(ask) {
@@ -208,7 +249,7 @@ impl Central {
                     if let Some(cell) = cell.filter(|_| hand.is_of(word.epoch())) {
                         cell.settle_own(hand);
                     }
-                    self.help(word, Some((ask, index.is_some())), &mut visit);
+                    self.help(word, Some((ask, self.has_cell(index))), &mut visit);
                 }
                 Phase::Shared => {
                     let from_share = cell.and_then(|cell| self.add(word, cell, hand, ask.most()));
@@ -217,7 +258,7 @@ impl Central {
                         Some(Err(kept)) => hand = kept,
                         None => hand = Hand::CLOSED,
                     }
-                    let again = index.is_some() && word.free() >= self.begin_at(word);
+                    let again = self.has_cell(index) && word.free() >= self.begin_at(word);
                     let fits = word.take(Ask::all(ask.most().cast_unsigned()));
                     match fits {
                         Some((next, granted)) if !again => {
@@ -235,21 +276,20 @@ impl Central {
     }
 
     /// Gives back where nothing is shared nor will be; none where the slow path decides.
+    #[inline]
     pub(super) fn release_exact(&self, units: i64) -> Option<()> {
-        let version = self.limits.begin();
+        let unchanged = self.limits.begin()?;
         let mut word = self.word();
         loop {
             let next = word.give(units);
-            // Relaxed: a limit of another moment only sends the release to the slow path, or lets
-            // it pass while a limit is being changed.
-            let limit = self.limits.limit.load(Ordering::Relaxed).cast_signed();
-            let begin = next.free() >= self.sizes.begin_at(self.claimed());
-            if !word.is_exact() || begin || next.free() > limit {
+            // A limit that has changed since only sends the release to the slow path, or lets it
+            // pass as any release passes while a limit is being changed.
+            if !word.is_exact() || self.may_begin(next) || next.free() > unchanged.1 {
                 return None;
             }
             match self.change(word, next) {
                 Ok(()) => {
-                    self.note_peak(version, word);
+                    self.note_peak(Some(unchanged), word);
                     return Some(());
                 }
                 Err(seen) => word = seen,
@@ -261,7 +301,7 @@ impl Central {
     /// where the word alone counts, a release of what is not changes nothing.
     #[cold]
     #[inline(never)]
-    pub(super) fn release(&self, mut hand: Hand, index: Option<usize>, units: i64) -> (Hand, bool) {
+    pub(super) fn release(&self, mut hand: Hand, index: usize, units: i64) -> (Hand, bool) {
         let mut visit = self.visit();
         loop {
             let version = self.limits.begin();
@@ -293,8 +333,9 @@ impl Central {
     }
 
     /// The cell of `index`, where it holds a share in the epoch of `word`.
-    fn cell_in(&self, word: Word, index: Option<usize>) -> Option<&Cell> {
-        index.filter(|index| (*index as u64) < word.cells()).map(|index| &*self.cells[index])
+    fn cell_in(&self, word: Word, index: usize) -> Option<&Cell> {
+        let cell = self.cells.get(index).filter(|_| (index as u64) < word.cells());
+        cell.map(|cell| &**cell)
     }
 
     fn begin_at(&self, word: Word) -> i64 {
@@ -304,12 +345,15 @@ impl Central {
     /// Adds to a share, opening it first where its owner has not in this epoch. The hand that is
     /// left where the share does not suffice; none where the epoch is over for the cell.
     fn add(&self, word: Word, cell: &Cell, hand: Hand, units: i64) -> Option<Result<Hand, Hand>> {
-        let hand = if hand.is_of(word.epoch()) { hand } else { cell.open(word, self.sizes)? };
+        let mut hand = if hand.is_of(word.epoch()) { hand } else { cell.open(word, self.sizes)? };
         if !hand.has(units) {
             return Some(Err(hand));
         }
-        match cell.add(hand, units, self.fence) {
-            Some(after) => Some(Ok(after)),
+        match cell.add(&hand, units, self.fence) {
+            Some(taken) => {
+                hand.keep(taken);
+                Some(Ok(hand))
+            }
             None if cell.resolve(hand, units) => Some(Ok(Hand::CLOSED)),
             None => None,
         }
@@ -366,7 +410,7 @@ impl Central {
         for cell in cells {
             unsettled |= cell.shut(word.epoch(), self.sizes)?;
         }
-        if unsettled {
+        if unsettled && !self.owners_settle(cells, word.epoch()) {
             // Partner: the light fence of `Cell::add`, between its store and its look at the door
             // (C3). Every helper passes its own: another one's may have been before a store that
             // this one must see. loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit,
@@ -378,6 +422,20 @@ impl Central {
             returned += word.share() - cell.settle(word.epoch())?;
         }
         Some(returned)
+    }
+
+    /// Gives the owners a moment to settle their cells themselves, as those do that are admitting
+    /// just now: what another processor notices in some nanoseconds costs some microseconds to
+    /// interrupt it for. The moment is bounded: nobody is waited for.
+    fn owners_settle(&self, cells: &[CachePadded<Cell>], epoch: u64) -> bool {
+        let mut patience = self.sizes.patience;
+        cells.iter().all(|cell| {
+            while patience > 0 && cell.is_closing(epoch) {
+                patience -= 1;
+                std::hint::spin_loop();
+            }
+            patience > 0
+        })
     }
 
     /// Changes the limit. When it returns, nothing is admitted beyond the new one.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::NO_CELL;
 use super::cell::{Cell, Hand};
 use super::central::Central;
 use super::word::Ask;
@@ -17,21 +18,15 @@ pub struct Seat {
     hand: Hand,
     fence: Fence,
     cells: Arc<[CachePadded<Cell>]>,
-    /// Where the owner's cell is; none where all had owners.
-    index: Option<usize>,
+    /// Where the owner's cell is; beyond them where all had owners.
+    index: usize,
     central: Arc<Central>,
 }
 
 impl Seat {
     pub(super) fn new(central: Arc<Central>) -> Self {
-        let (index, hand) = central.claim().unzip();
-        Self {
-            hand: hand.unwrap_or(Hand::CLOSED),
-            fence: central.fence(),
-            cells: Arc::clone(central.cells()),
-            index,
-            central,
-        }
+        let (index, hand) = central.claim().unwrap_or((NO_CELL, Hand::CLOSED));
+        Self { hand, fence: central.fence(), cells: Arc::clone(central.cells()), index, central }
     }
 
     /// Admits one unit, unless the limit is reached.
@@ -76,77 +71,73 @@ impl Seat {
     pub fn release(&mut self, units: u64) -> bool {
         let units = Ask::all(units).most();
         if self.hand.is_open() {
-            if let Some(after) = self.add(-units) {
-                self.hand = after;
+            if self.add(-units) {
                 return true;
             }
-            return self.release_closed(units);
+        } else if self.central.release_exact(units).is_some() {
+            return true;
         }
-        self.central.release_exact(units).is_some() || self.release_slowly(units)
+        let in_use;
+        (self.hand, in_use) = release_slowly(&self.central, self.hand, self.index, units);
+        in_use
     }
+
+    // The slow paths take the hand by value and give it back, and the fast ones touch its fields
+    // one by one: a copy of the whole just after a store of one field stalls the processor.
 
     #[inline]
     fn take(&mut self, ask: Ask) -> i64 {
+        let granted;
         if self.hand.has(ask.most()) {
-            if let Some(after) = self.add(ask.most()) {
-                self.hand = after;
+            if self.add(ask.most()) {
                 return ask.most();
             }
-            return self.take_closed(ask);
+            (self.hand, granted) = take_closed(&self.central, self.hand, self.index, ask);
+        } else if let Some(granted) = self.central.admit_exact(ask) {
+            return granted;
+        } else {
+            (self.hand, granted) = self.central.admit(self.hand, self.index, ask);
         }
-        if self.central.is_full() {
-            return 0;
-        }
-        self.central.admit_exact(ask).unwrap_or_else(|| self.take_slowly(ask))
-    }
-
-    /// Counts on the owner's own cell. Only with an open hand, which only a seat with a cell has.
-    #[inline]
-    fn add(&self, units: i64) -> Option<Hand> {
-        let cell = self.cells.get(self.index?)?;
-        cell.add(self.hand, units, self.fence)
-    }
-
-    /// Whether units that were added while the door was closed are counted.
-    fn resolve(&mut self, units: i64) -> bool {
-        let hand = std::mem::replace(&mut self.hand, Hand::CLOSED);
-        let cell = self.index.and_then(|index| self.cells.get(index));
-        cell.is_some_and(|cell| cell.resolve(hand, units))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_closed(&mut self, ask: Ask) -> i64 {
-        if self.resolve(ask.most()) { ask.most() } else { self.take_slowly(ask) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn release_closed(&mut self, units: i64) -> bool {
-        self.resolve(-units) || self.release_slowly(units)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_slowly(&mut self, ask: Ask) -> i64 {
-        let (hand, granted) = self.central.admit(self.hand, self.index, ask);
-        self.hand = hand;
         granted
     }
 
-    #[cold]
-    #[inline(never)]
-    fn release_slowly(&mut self, units: i64) -> bool {
-        let (hand, in_use) = self.central.release(self.hand, self.index, units);
-        self.hand = hand;
-        in_use
+    /// Counts on the owner's own cell, with an open hand: only a seat with a cell has one.
+    #[inline]
+    fn add(&mut self, units: i64) -> bool {
+        let cell = self.cells.get(self.index);
+        let taken = cell.and_then(|cell| cell.add(&self.hand, units, self.fence));
+        taken.is_some_and(|taken| {
+            self.hand.keep(taken);
+            true
+        })
     }
+}
+
+/// Whether units that were added while the door was closed are counted.
+fn resolve(central: &Central, hand: Hand, index: usize, units: i64) -> bool {
+    central.cells().get(index).is_some_and(|cell| cell.resolve(hand, units))
+}
+
+#[cold]
+#[inline(never)]
+fn take_closed(central: &Central, hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
+    if resolve(central, hand, index, ask.most()) {
+        return (Hand::CLOSED, ask.most());
+    }
+    central.admit(Hand::CLOSED, index, ask)
+}
+
+#[cold]
+#[inline(never)]
+fn release_slowly(central: &Central, hand: Hand, index: usize, units: i64) -> (Hand, bool) {
+    if hand.is_open() && resolve(central, hand, index, -units) {
+        return (Hand::CLOSED, true);
+    }
+    central.release(Hand::CLOSED, index, units)
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some(index) = self.index {
-            self.central.leave(index);
-        }
+        self.central.leave(self.index);
     }
 }

@@ -101,7 +101,8 @@ impl Run {
 
 fn layout(cells: usize, smallest: u32, epoch_bits: u32) -> Layout {
     let fence = Fence::best();
-    Layout { cells, smallest_share: smallest, begin_share: smallest + 1, epoch_bits, fence }
+    let (smallest_share, begin_share) = (smallest, smallest + 1);
+    Layout { cells, smallest_share, begin_share, epoch_bits, patience: 2, fence }
 }
 
 proptest! {

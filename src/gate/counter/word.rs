@@ -88,6 +88,8 @@ pub(super) struct Sizes {
     pub(super) begin: u32,
     /// The bits of an epoch that count; fewer in tests, so that it wraps.
     pub(super) epoch_bits: u32,
+    /// How often a closer looks whether owners settle their cells before it makes them.
+    pub(super) patience: u32,
 }
 
 impl Sizes {
@@ -162,7 +164,7 @@ impl Word {
 
     /// What each of them holds, as a power of two.
     pub(super) const fn share_log(self) -> u32 {
-        field(self.0, SHARE_SHIFT, SHARE_BITS) as u32
+        (self.0 >> SHARE_SHIFT) as u32 & LARGEST_SHARE
     }
 
     /// What each of them holds.
@@ -234,10 +236,10 @@ impl Word {
         let cells = cells.max(self.cells());
         let share = sizes.share(self.free(), cells)?;
         let left = self.free() - (cells << share).cast_signed();
-        if let Some((Ask { most, .. }, has_cell)) = ask {
-            if left < most && !(has_cell && most <= 1 << share) {
-                return None;
-            }
+        let met =
+            |(ask, has_cell): (Ask, bool)| left >= ask.most || (has_cell && ask.most <= 1 << share);
+        if !ask.is_none_or(met) {
+            return None;
         }
         let fields = Phase::Shared as u64
             | sizes.after(self.epoch()) << EPOCH_SHIFT
@@ -335,7 +337,7 @@ mod tests {
 
     use super::*;
 
-    const SIZES: Sizes = Sizes { smallest: 2, begin: 3, epoch_bits: EPOCH_BITS };
+    const SIZES: Sizes = Sizes { smallest: 2, begin: 3, epoch_bits: EPOCH_BITS, patience: 0 };
 
     fn word(free: i64) -> Word {
         Word(0).with_free(free)
