@@ -21,9 +21,8 @@
 //! |---|---|---|---|
 //! | `add`: store `taken` | Release | `taken`: load (Acquire) | what the releaser did before |
 //! | `add`: light fence | | heavy fence before `settle` | C3 |
-//! | `add`: load the door | Acquire | `shut`, `settle`: swap (Release) | that the epoch closes |
 //! | `open`: swap the door | AcqRel | `shut`: swap (Acquire) | nothing taken yet |
-//! | `shut`: swap the door | AcqRel | `add`: load (Acquire) | that the epoch closes |
+//! | `shut`: swap the door | AcqRel | `open`: swap (Acquire) | that the epoch closes |
 //! | `settle`: swap the door | AcqRel | `settle`: load (Acquire) | what the releaser did, settled |
 //!
 //! # Progress
@@ -123,9 +122,9 @@ impl Cell {
         // below sees the door closed, or the closer sees the store above (C3).
         // loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit
         fence.light();
-        // Acquire: partner is the Release of `shut` and `settle`.
-        // loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit
-        (self.door.load(Ordering::Acquire) == hand.open).then_some(Taken(taken))
+        // Relaxed: it only tells whether the door is as its owner left it; who finds it otherwise
+        // looks again in `resolve`. The fence is what keeps it behind the store.
+        (self.door.load(Ordering::Relaxed) == hand.open).then_some(Taken(taken))
     }
 
     /// Whether `units` that were [added](Self::add) to `hand` before it saw the door closed were
@@ -181,8 +180,8 @@ impl Cell {
                 _ if door.comes_before(epoch, sizes) => door.skipped(epoch),
                 _ => return None,
             };
-            // AcqRel. Release: partner is the Acquire of `add`. Won: the owner sees it, or is seen
-            // (C3). Lost: it opened the door, or another closer was faster.
+            // AcqRel: partner is the swap in `open`. Won: the owner sees it, or is seen (C3).
+            // Lost: it opened the door, or another closer was faster.
             // loom: two_helpers_close_at_once
             match self.change(door, next) {
                 Ok(()) => return Some(next.state() == DoorState::Closing),

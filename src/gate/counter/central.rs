@@ -204,15 +204,17 @@ impl Central {
         self.word.compare_exchange_weak(from, to, order.0, order.1).map(drop)
     }
 
-    /// Takes from the word where nothing is shared nor will be; none where the slow path decides.
-    /// Where nothing is free it says so after one load.
+    /// Whether there is no free unit anywhere: one load.
     #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.word().is_full()
+    }
+
+    /// Takes from the word where nothing is shared nor will be; none where the slow path decides.
+    #[inline(never)]
     pub(super) fn admit_exact(&self, ask: Ask) -> Option<i64> {
         let mut word = self.word();
         loop {
-            if word.is_full() {
-                return Some(0);
-            }
             if !word.is_exact() || self.may_begin(word) {
                 return None;
             }
@@ -258,10 +260,11 @@ impl Central {
                         Some(Err(kept)) => hand = kept,
                         None => hand = Hand::CLOSED,
                     }
-                    let again = self.has_cell(index) && word.free() >= self.begin_at(word);
+                    // A used-up share ends its epoch, so the next one is larger or the word is as
+                    // lean as in Exact. Those without a cell take from the word what is there.
                     let fits = word.take(Ask::all(ask.most().cast_unsigned()));
                     match fits {
-                        Some((next, granted)) if !again => {
+                        Some((next, granted)) if !self.has_cell(index) => {
                             if self.change(word, next).is_ok() {
                                 return (hand, granted);
                             }
@@ -276,7 +279,7 @@ impl Central {
     }
 
     /// Gives back where nothing is shared nor will be; none where the slow path decides.
-    #[inline]
+    #[inline(never)]
     pub(super) fn release_exact(&self, units: i64) -> Option<()> {
         let unchanged = self.limits.begin()?;
         let mut word = self.word();
@@ -330,6 +333,12 @@ impl Central {
                 }
             }
         }
+    }
+
+    /// Whether `units` that the owner added while its door was closed are counted.
+    #[cold]
+    pub(super) fn resolve(&self, hand: Hand, index: usize, units: i64) -> bool {
+        self.cells.get(index).is_some_and(|cell| cell.resolve(hand, units))
     }
 
     /// The cell of `index`, where it holds a share in the epoch of `word`.

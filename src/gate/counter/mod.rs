@@ -176,8 +176,8 @@ impl Layout {
     pub fn production() -> Self {
         Self {
             cells: Self::CELLS,
-            smallest_share: 9,
-            begin_share: 10,
+            smallest_share: 7,
+            begin_share: 8,
             epoch_bits: 13,
             patience: 32,
             fence: Fence::best(),
@@ -225,6 +225,9 @@ impl Counter {
     }
 
     fn take(&self, ask: Ask) -> i64 {
+        if self.central.is_full() {
+            return 0;
+        }
         let slowly = || self.central.admit(Hand::CLOSED, NO_CELL, ask).1;
         self.central.admit_exact(ask).unwrap_or_else(slowly)
     }

@@ -82,22 +82,22 @@ impl Seat {
         in_use
     }
 
-    // The slow paths take the hand by value and give it back, and the fast ones touch its fields
-    // one by one: a copy of the whole just after a store of one field stalls the processor.
+    // The slow paths take the hand by value and give it back; the others touch its fields one by
+    // one, because a copy of the whole just after a store to one field stalls the processor.
 
     #[inline]
     fn take(&mut self, ask: Ask) -> i64 {
-        let granted;
         if self.hand.has(ask.most()) {
             if self.add(ask.most()) {
                 return ask.most();
             }
-            (self.hand, granted) = take_closed(&self.central, self.hand, self.index, ask);
+        } else if self.central.is_full() {
+            return 0;
         } else if let Some(granted) = self.central.admit_exact(ask) {
             return granted;
-        } else {
-            (self.hand, granted) = self.central.admit(self.hand, self.index, ask);
         }
+        let granted;
+        (self.hand, granted) = take_slowly(&self.central, self.hand, self.index, ask);
         granted
     }
 
@@ -113,24 +113,24 @@ impl Seat {
     }
 }
 
-/// Whether units that were added while the door was closed are counted.
-fn resolve(central: &Central, hand: Hand, index: usize, units: i64) -> bool {
-    central.cells().get(index).is_some_and(|cell| cell.resolve(hand, units))
-}
-
+/// Takes what is not in the share, or was added to it while the door was closed.
 #[cold]
 #[inline(never)]
-fn take_closed(central: &Central, hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
-    if resolve(central, hand, index, ask.most()) {
+fn take_slowly(central: &Central, hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
+    if !hand.has(ask.most()) {
+        return central.admit(hand, index, ask);
+    }
+    if central.resolve(hand, index, ask.most()) {
         return (Hand::CLOSED, ask.most());
     }
     central.admit(Hand::CLOSED, index, ask)
 }
 
+/// Gives back without a share, or what was given to it while the door was closed.
 #[cold]
 #[inline(never)]
 fn release_slowly(central: &Central, hand: Hand, index: usize, units: i64) -> (Hand, bool) {
-    if hand.is_open() && resolve(central, hand, index, -units) {
+    if hand.is_open() && central.resolve(hand, index, -units) {
         return (Hand::CLOSED, true);
     }
     central.release(Hand::CLOSED, index, units)
