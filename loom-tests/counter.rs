@@ -87,7 +87,7 @@ fn never_over_the_limit_with_three_threads() {
 /// and gives back.
 #[test]
 fn never_refused_while_there_is_room() {
-    explore_bounded(4, || {
+    explore_bounded(3, || {
         let counter = counter(2);
         let [here, mut there] = open_seats(&counter);
         let thread = thread::spawn(move || {

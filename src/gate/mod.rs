@@ -30,8 +30,10 @@
 //! # Algorithm
 //!
 //! Limits that are taken together share one 64-bit word of free units ([`word`], [`group`]), so an
-//! admission is one compare-and-swap and an attempt that fails has touched nothing. Inside hosts
-//! of the ASA 5505 are counted by address, in the same step as their connection ([`hosts`]). What
+//! admission is one compare-and-swap and an attempt that fails has touched nothing. Connections,
+//! which are taken alone and most often, are counted in shares of each worker's own ([`counter`]).
+//! Inside hosts of the ASA 5505 are counted by address, in the same step as their connection, in
+//! one word with it ([`hosts`]). What
 //! was admitted and refused is counted by each worker on its own lines ([`stats`]).
 //!
 //! # Invariants
@@ -45,7 +47,8 @@
 //!
 //! # Orderings
 //!
-//! In the tables of [`group`] and [`stats`]. The snapshot of the licence is swapped by arc-swap
+//! In the tables of [`group`], [`counter`] and [`stats`], and: a licence is published before its
+//! number (Release), which a worker reads (Acquire) before it repeats a refusal. The snapshot of the licence is swapped by arc-swap
 //! and only explains verdicts; no counter relies on when it is seen.
 //!
 //! # Progress
@@ -82,7 +85,7 @@ use self::stats::{Block, Register, Stats};
 use self::word::{Request, Word};
 use crate::catalogue::Feature;
 use crate::license::{Kind, Limit, RunningLicense};
-use crate::sync::{ArcSwap, Mutex, PerThread};
+use crate::sync::{ArcSwap, AtomicU64, CachePadded, Mutex, Ordering, PerThread};
 
 pub use crate::sync::Fence;
 pub use audit::{Audit, AuditLine};
@@ -109,12 +112,23 @@ struct Inner {
     connections: Option<Counter>,
     hosts: Option<Hosts>,
     license: ArcSwap<RunningLicense>,
+    /// How many licences have been published: who has kept a verdict knows when to look again.
+    published: CachePadded<AtomicU64>,
     register: Register,
     /// The counters of threads that ask the gate itself.
     own: PerThread<Block>,
     publishing: Mutex<()>,
     #[cfg(all(debug_assertions, not(tollgate_loom)))]
     live: live::Live,
+}
+
+/// How a gate counts, for who tunes or debugs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// How workers that count connections in shares see each other's stores in time. None where
+    /// connections are counted in one word: with hosts, or with exact peaks.
+    pub fence: Option<Fence>,
 }
 
 /// Why a running licence was not published. The one before stays in force.
@@ -174,6 +188,7 @@ impl Gate {
             connections,
             hosts,
             license: ArcSwap::from_pointee(license),
+            published: CachePadded::new(AtomicU64::new(0)),
             register: Register::new(),
             own: PerThread::new(),
             publishing: Mutex::new(()),
@@ -231,6 +246,9 @@ impl Gate {
             std::array::from_fn(|group| inner.plan.limit_word(group, &license));
         let (rule, connections) = (license.host_rule(), connection_limit(&license));
         inner.license.store(Arc::new(license));
+        // Release: partner is the Acquire in `Inner::published`, so that who sees the number sees
+        // the licence. loom: a_flood_hears_of_a_new_licence
+        inner.published.fetch_add(1, Ordering::Release);
         for (index, (group, limits)) in inner.groups.iter().zip(limits).enumerate() {
             match &inner.hosts {
                 Some(hosts) if index == CONNECTIONS => hosts.publish(rule, group, limits),
@@ -246,6 +264,21 @@ impl Gate {
     /// The running licence, with the reason for every figure.
     pub fn license(&self) -> Arc<RunningLicense> {
         self.inner.license.load_full()
+    }
+
+    /// How this gate counts.
+    ///
+    /// ```
+    /// # use tollgate::catalogue;
+    /// # use tollgate::gate::{Fence, Gate};
+    /// # use tollgate::license::{RunningLicense, Unit};
+    /// let unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// let info = Gate::new(RunningLicense::of(&unit)).info();
+    /// assert_eq!(info.fence, Some(Fence::best()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn info(&self) -> Info {
+        Info { fence: self.inner.connections.as_ref().map(Counter::fence) }
     }
 
     /// Whether connections are admitted with their hosts on this model.
@@ -315,6 +348,12 @@ impl Inner {
                 Err(self.refuse(stats, Kind::Connection, (CONNECTIONS, request, word)))
             }
         }
+    }
+
+    #[inline]
+    fn published(&self) -> u64 {
+        // Acquire: partner is the Release in `Gate::publish`.
+        self.published.load(Ordering::Acquire)
     }
 
     /// Refuses a connection that is counted alone.

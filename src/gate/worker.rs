@@ -20,6 +20,9 @@ pub struct Worker {
     stats: Block,
     /// Where connections are counted alone.
     connections: Option<Seat>,
+    /// The last refusal of a connection, and how many licences had been published then: floods get
+    /// the same answer again.
+    refused: Option<(u64, Refusal)>,
     /// A worker is not shared: its counters have one writer.
     not_sync: PhantomData<Cell<()>>,
 }
@@ -28,7 +31,7 @@ impl Worker {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let stats = inner.register.enter();
         let connections = inner.connections.as_ref().map(Counter::seat);
-        Self { inner, stats, connections, not_sync: PhantomData }
+        Self { inner, stats, connections, refused: None, not_sync: PhantomData }
     }
 
     /// Admits one `kind`.
@@ -47,7 +50,7 @@ impl Worker {
                 if seat.admit() {
                     Ok(self.inner.counted_token(&self.stats, kind))
                 } else {
-                    Err(self.inner.refuse_connection(&self.stats))
+                    Err(self.refuse_connection())
                 }
             }
             _ => self.inner.admit(&self.stats, kind),
@@ -89,6 +92,22 @@ impl Worker {
             return self.admit(Kind::Connection);
         }
         self.inner.admit_connection(&self.stats, hosts)
+    }
+
+    #[inline]
+    fn refuse_connection(&mut self) -> Refusal {
+        let published = self.inner.published();
+        match self.refused {
+            Some((then, refusal)) if then == published => {
+                self.stats.refused(refusal.limit);
+                refusal
+            }
+            _ => {
+                let refusal = self.inner.refuse_connection(&self.stats);
+                self.refused = Some((published, refusal));
+                refusal
+            }
+        }
     }
 
     /// Gives back what `token` holds, whichever worker admitted it.

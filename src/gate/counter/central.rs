@@ -454,6 +454,9 @@ impl Central {
         // Relaxed: only publishers write these two, and the lock orders them.
         let old = self.limits.limit.load(Ordering::Relaxed);
         let version = self.limits.version.load(Ordering::Relaxed);
+        if limit == old {
+            return;
+        }
         // Release, in all of these: partner is an Acquire in `Limits::begin`, or of the word. Who
         // sees a step sees every step before it. loom: the_peak_is_one_that_was_reached,
         // a_release_while_the_limit_changes_is_not_excess
