@@ -103,7 +103,7 @@ fn replay(file: &[u8], trackers: usize, sink: impl Sink + Send) -> u64 {
 
 fn gate() -> Gate {
     let entry = catalogue::find("ASA 5585-X with SSP-60", None, None).expect("a model");
-    Gate::new(RunningLicense::of(&Unit::new(entry)))
+    Gate::with_exact_peaks(RunningLicense::of(&Unit::new(entry)))
 }
 
 fn stages(c: &mut Criterion) {

@@ -3,6 +3,8 @@
 use tollgate::gate::{Gate, Refusal, Token, Worker};
 use tollgate::license::{Kind, Limit};
 
+#[cfg(not(tollgate_loom))]
+use crate::explore::license;
 use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, thread};
 
 /// Two or three threads that each run `work` on a worker of their own; what they return.
@@ -181,4 +183,31 @@ fn a_second_release_changes_nothing_and_is_counted() {
         assert_eq!(audit.excess_releases, 1);
         assert!(audit.lines.iter().all(|line| line.drift() == 0), "{audit:?}");
     });
+}
+
+/// On real threads only: enough connections that they are shared, licences published meanwhile.
+#[cfg(not(tollgate_loom))]
+#[test]
+fn shared_connections_are_as_many_as_the_limit() {
+    for limit in [5_000, 7_000, 9_000] {
+        let gate = gate(&[(Limit::FirewallConns, 4_000)]);
+        let publisher = gate.clone();
+        let publish = |units| license("ASA 5520", &[(Limit::FirewallConns, units)]);
+        let publishing = thread::spawn(move || {
+            for units in [100, 2_000, 8_000, limit] {
+                publisher.publish(publish(units)).expect("the same model");
+            }
+        });
+        let verdicts = threads(&gate, 3, |worker, _| {
+            (0..1_000).map(|_| worker.admit(Kind::Connection)).collect::<Vec<_>>()
+        });
+        publishing.join().expect("no panic");
+        let mut worker = gate.worker();
+        let mut held: Vec<_> = verdicts.into_iter().flatten().flatten().collect();
+        held.extend(std::iter::from_fn(|| worker.admit(Kind::Connection).ok()));
+        assert_eq!(held.len(), limit as usize);
+        assert_eq!(gate.usage(Limit::FirewallConns).peak, u64::from(limit));
+        held.into_iter().for_each(|token| worker.release(token));
+        assert_nothing_lost(&gate);
+    }
 }

@@ -7,6 +7,7 @@
 //! RUSTFLAGS="--cfg tollgate_loom" cargo test --profile loom --no-default-features --test loom
 //! ```
 
+mod counter;
 mod explore;
 mod gate;
 mod hosts;

@@ -1,5 +1,6 @@
 //! Publishing while traffic flows.
 
+use tollgate::gate::Worker;
 use tollgate::license::{Allowance, Kind, Limit};
 
 use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, license, thread};
@@ -126,5 +127,26 @@ fn of_two_publishers_one_is_last_in_everything() {
         let mut worker = gate.worker();
         let fits = (0..3).map_while(|_| worker.admit(Kind::Connection).ok()).count();
         assert_eq!(allowance, Allowance::Limited(u32::try_from(fits).expect("small")));
+    });
+}
+
+/// A worker keeps its last refusal; once it knows that a licence was published it explains by that.
+#[test]
+fn a_flood_hears_of_a_new_licence() {
+    explore_bounded(3, || {
+        let gate = gate(&[(CONNS, 1)]);
+        let mut worker = gate.worker();
+        let token = worker.admit(Kind::Connection).expect("room");
+        let refused = |worker: &mut Worker| {
+            worker.admit(Kind::Connection).expect_err("one is in use").allowance
+        };
+        assert_eq!(refused(&mut worker), Allowance::Limited(1));
+        let thread = thread::spawn(move || (refused(&mut worker), worker));
+        gate.publish(license("ASA 5520", &[(CONNS, 0)])).expect("the same model");
+        let (seen, mut worker) = thread.join().expect("no panic");
+        assert!(seen == Allowance::Limited(0) || seen == Allowance::Limited(1));
+        assert_eq!(refused(&mut worker), Allowance::Limited(0));
+        worker.release(token);
+        assert_nothing_lost(&gate);
     });
 }

@@ -11,9 +11,16 @@
 //!   code;
 //! * `PerThread`, a `ThreadLocal`, becomes a new value at every call.
 //!
+//! Both sides of the asymmetric [`Fence`] are full fences under loom, which is what `membarrier`
+//! makes of them for as long as its call lasts.
+//!
 //! The locks of the control plane are those of `parking_lot`, and loom's in a loom build.
 
 pub(crate) use crossbeam_utils::CachePadded;
+
+mod fence;
+
+pub use fence::Fence;
 
 #[cfg(not(tollgate_loom))]
 mod imp {
@@ -23,10 +30,22 @@ mod imp {
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
     use std::hash::Hash;
+    use std::sync::atomic::{compiler_fence, fence};
 
     use dashmap::DashMap;
     use dashmap::mapref::entry::Entry;
     use thread_local::ThreadLocal;
+
+    /// Keeps the compiler from reordering, and the processor not at all.
+    #[inline]
+    pub(crate) fn light_fence() {
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn full_fence() {
+        fence(Ordering::SeqCst);
+    }
 
     /// A value for each thread that asks, made when it first does.
     #[derive(Debug)]
@@ -89,4 +108,4 @@ mod imp {
 #[path = "sync/model.rs"]
 mod imp;
 
-pub(crate) use imp::*;
+pub(crate) use imp::{ArcSwap, Atomic, AtomicU64, LockedMap, Mutex, Ordering, PerThread, RwLock};

@@ -16,7 +16,7 @@
 //! use tollgate::license::{RunningLicense, Unit};
 //!
 //! let unit = Unit::new(catalogue::find("ASA 5505", None, None)?);
-//! let gate = Gate::new(RunningLicense::of(&unit));
+//! let gate = Gate::with_exact_peaks(RunningLicense::of(&unit));
 //! let desk = Desk::new(&gate, Zones::default(), 1);
 //! let mut replay = Replay::new(NonZeroUsize::MIN, desk);
 //! let file = std::fs::File::open("tests/captures/office.pcap")?;

@@ -81,7 +81,7 @@ impl Sizing {
                 .map(|entry| RunningLicense::of(&unit(entry, default_route)))
                 .find(|license| (license.host_rule() != HostRule::NotCounted) == counts_hosts)
                 .expect("the guides have models with and without a limit on hosts");
-            let gate = Gate::new(license.without_limits());
+            let gate = Gate::with_exact_peaks(license.without_limits());
             Desk::new(&gate, zones.clone(), trackers.get())
         };
         let replay = Replay::new(trackers, (desk(false), desk(true)));

@@ -41,7 +41,7 @@ impl Replay {
         }
         let license = RunningLicense::of(&unit);
         warn_of_cuts(&license);
-        let gate = Gate::new(license.clone());
+        let gate = Gate::with_exact_peaks(license.clone());
         let workers = self.traffic.workers();
         let desk = Desk::new(&gate, self.traffic.zones(), workers.get());
         let mut replay = capture::Replay::new(workers, desk);

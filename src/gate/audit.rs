@@ -121,6 +121,15 @@ impl Inner {
     }
 
     fn audit_group(&self, group: usize, totals: &Totals) -> Vec<AuditLine> {
+        if let (CONNECTIONS, Some(counter)) = (group, &self.connections) {
+            let moment = counter.moment();
+            return vec![AuditLine {
+                limit: Limit::FirewallConns,
+                free: moment.free,
+                held: moment.held(),
+                counted: self.counted(totals, Limit::FirewallConns),
+            }];
+        }
         let lanes = self.plan.lanes(group);
         let moment = self.groups[group].moment();
         let held = |lane| moment.free.in_use_in(moment.limits, lanes, lane);

@@ -30,8 +30,10 @@
 //! # Algorithm
 //!
 //! Limits that are taken together share one 64-bit word of free units ([`word`], [`group`]), so an
-//! admission is one compare-and-swap and an attempt that fails has touched nothing. Inside hosts
-//! of the ASA 5505 are counted by address, in the same step as their connection ([`hosts`]). What
+//! admission is one compare-and-swap and an attempt that fails has touched nothing. Connections,
+//! which are taken alone and most often, are counted in shares of each worker's own ([`counter`]).
+//! Inside hosts of the ASA 5505 are counted by address, in the same step as their connection, in
+//! one word with it ([`hosts`]). What
 //! was admitted and refused is counted by each worker on its own lines ([`stats`]).
 //!
 //! # Invariants
@@ -45,7 +47,8 @@
 //!
 //! # Orderings
 //!
-//! In the tables of [`group`] and [`stats`]. The snapshot of the licence is swapped by arc-swap
+//! In the tables of [`group`], [`counter`] and [`stats`], and: a licence is published before its
+//! number (Release), which a worker reads (Acquire) before it repeats a refusal. The snapshot of the licence is swapped by arc-swap
 //! and only explains verdicts; no counter relies on when it is seen.
 //!
 //! # Progress
@@ -55,6 +58,7 @@
 //! reports, and workers coming and going take a lock that no packet thread waits for.
 
 mod audit;
+pub mod counter;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -73,15 +77,17 @@ mod worker;
 
 use std::sync::Arc;
 
+use self::counter::Counter;
 use self::group::Group;
 use self::hosts::Hosts;
-use self::plan::{CONNECTIONS, GROUPS, Plan};
+use self::plan::{CONNECTIONS, GROUPS, Plan, Step};
 use self::stats::{Block, Register, Stats};
 use self::word::{Request, Word};
 use crate::catalogue::Feature;
-use crate::license::{Kind, RunningLicense};
-use crate::sync::{ArcSwap, Mutex, PerThread};
+use crate::license::{Kind, Limit, RunningLicense};
+use crate::sync::{ArcSwap, AtomicU64, CachePadded, Mutex, Ordering, PerThread};
 
+pub use crate::sync::Fence;
 pub use audit::{Audit, AuditLine};
 pub use hosts::{Host, HostPair, Zone};
 pub use permit::{ClientlessSession, Permit};
@@ -102,14 +108,27 @@ pub struct Gate {
 struct Inner {
     plan: Plan,
     groups: [Group; GROUPS.len()],
+    /// Counts connections instead of their group, where that group is they alone.
+    connections: Option<Counter>,
     hosts: Option<Hosts>,
     license: ArcSwap<RunningLicense>,
+    /// How many licences have been published: who has kept a verdict knows when to look again.
+    published: CachePadded<AtomicU64>,
     register: Register,
     /// The counters of threads that ask the gate itself.
     own: PerThread<Block>,
     publishing: Mutex<()>,
     #[cfg(all(debug_assertions, not(tollgate_loom)))]
     live: live::Live,
+}
+
+/// How a gate counts, for who tunes or debugs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// How workers that count connections in shares see each other's stores in time. None where
+    /// connections are counted in one word: with hosts, or with exact peaks.
+    pub fence: Option<Fence>,
 }
 
 /// Why a running licence was not published. The one before stays in force.
@@ -129,7 +148,36 @@ pub enum PublishError {
 impl Gate {
     /// A gate that runs `license`, with nothing in use.
     pub fn new(license: RunningLicense) -> Self {
+        Self::build(license, false)
+    }
+
+    /// A gate that notes the peak of connections at every admission.
+    ///
+    /// For the replay of captures and for tests: admissions of all workers change one word, which
+    /// costs them some tens of nanoseconds where workers meet. What [`Usage::peak`] is otherwise
+    /// is told there.
+    ///
+    /// ```
+    /// # use tollgate::catalogue;
+    /// # use tollgate::gate::Gate;
+    /// # use tollgate::license::{Kind, Limit, RunningLicense, Unit};
+    /// # let unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// let gate = Gate::with_exact_peaks(RunningLicense::of(&unit));
+    /// let mut workers = [gate.worker(), gate.worker()];
+    /// let tokens: Vec<_> =
+    ///     workers.iter_mut().flat_map(|worker| worker.admit(Kind::Connection)).collect();
+    /// tokens.into_iter().for_each(|token| workers[0].release(token));
+    /// assert_eq!(gate.usage(Limit::FirewallConns).peak, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_exact_peaks(license: RunningLicense) -> Self {
+        Self::build(license, true)
+    }
+
+    fn build(license: RunningLicense, exact_peaks: bool) -> Self {
         let plan = Plan::new(&license);
+        let connections = (plan.counts_connections_alone() && !exact_peaks)
+            .then(|| Counter::new(connection_limit(&license)));
         let group = |group| Group::new(plan.lanes(group), plan.limit_word(group, &license));
         let groups = std::array::from_fn(group);
         let hosts =
@@ -137,8 +185,10 @@ impl Gate {
         let inner = Inner {
             plan,
             groups,
+            connections,
             hosts,
             license: ArcSwap::from_pointee(license),
+            published: CachePadded::new(AtomicU64::new(0)),
             register: Register::new(),
             own: PerThread::new(),
             publishing: Mutex::new(()),
@@ -194,13 +244,19 @@ impl Gate {
         }
         let limits: [Word; GROUPS.len()] =
             std::array::from_fn(|group| inner.plan.limit_word(group, &license));
-        let rule = license.host_rule();
+        let (rule, connections) = (license.host_rule(), connection_limit(&license));
         inner.license.store(Arc::new(license));
+        // Release: partner is the Acquire in `Inner::published`, so that who sees the number sees
+        // the licence. loom: a_flood_hears_of_a_new_licence
+        inner.published.fetch_add(1, Ordering::Release);
         for (index, (group, limits)) in inner.groups.iter().zip(limits).enumerate() {
             match &inner.hosts {
                 Some(hosts) if index == CONNECTIONS => hosts.publish(rule, group, limits),
                 _ => group.publish(limits),
             }
+        }
+        if let Some(counter) = &inner.connections {
+            counter.set_limit(connections);
         }
         Ok(())
     }
@@ -210,12 +266,32 @@ impl Gate {
         self.inner.license.load_full()
     }
 
+    /// How this gate counts.
+    ///
+    /// ```
+    /// # use tollgate::catalogue;
+    /// # use tollgate::gate::{Fence, Gate};
+    /// # use tollgate::license::{RunningLicense, Unit};
+    /// let unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// let info = Gate::new(RunningLicense::of(&unit)).info();
+    /// assert_eq!(info.fence, Some(Fence::best()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn info(&self) -> Info {
+        Info { fence: self.inner.connections.as_ref().map(Counter::fence) }
+    }
+
     /// Whether connections are admitted with their hosts on this model.
     ///
     /// Where they are not, [`Worker::admit_connection`] ignores the addresses.
     pub fn counts_hosts(&self) -> bool {
         self.inner.plan.counts_hosts()
     }
+}
+
+fn connection_limit(license: &RunningLicense) -> u64 {
+    let allowance = license.limit(Limit::FirewallConns).allowance();
+    allowance.units().map_or(Counter::UNLIMITED, u64::from)
 }
 
 /// Places for hosts that need no allocation: two a connection in the model's largest tier.
@@ -233,13 +309,28 @@ impl Inner {
     #[inline]
     #[track_caller]
     fn admit(&self, stats: &Stats, kind: Kind) -> Result<Token, Refusal> {
-        if let Some(step) = self.plan.step(kind)
-            && let Err(word) = self.groups[step.group].admit(step.request)
-        {
-            return Err(self.refuse(stats, kind, (step.group, step.request, word)));
+        match (self.plan.step(kind), &self.connections) {
+            (Some(Step { group: CONNECTIONS, .. }), Some(counter)) => {
+                if !counter.admit() {
+                    return Err(self.refuse_connection(stats));
+                }
+            }
+            (Some(step), _) => {
+                if let Err(word) = self.groups[step.group].admit(step.request) {
+                    return Err(self.refuse(stats, kind, (step.group, step.request, word)));
+                }
+            }
+            (None, _) => {}
         }
+        Ok(self.counted_token(stats, kind))
+    }
+
+    /// The token of an admission, counted on `stats`.
+    #[inline]
+    #[track_caller]
+    fn counted_token(&self, stats: &Stats, kind: Kind) -> Token {
         stats.admitted(kind);
-        Ok(self.enter(Token::new(kind)))
+        self.enter(Token::new(kind))
     }
 
     /// Admits a connection and the hosts it brings in, counted on `stats`.
@@ -259,6 +350,20 @@ impl Inner {
         }
     }
 
+    #[inline]
+    fn published(&self) -> u64 {
+        // Acquire: partner is the Release in `Gate::publish`.
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Refuses a connection that is counted alone.
+    #[cold]
+    fn refuse_connection(&self, stats: &Stats) -> Refusal {
+        let lanes = self.plan.lanes(CONNECTIONS);
+        let full = (CONNECTIONS, Request::none(lanes).and(0), Word::free(lanes, &[0]));
+        self.refuse(stats, Kind::Connection, full)
+    }
+
     #[cold]
     fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, Request, Word)) -> Refusal {
         let refusal = refusal::explain(&self.plan, &self.license.load(), kind, lacking);
@@ -270,15 +375,15 @@ impl Inner {
     #[inline]
     #[track_caller]
     fn release(&self, stats: &Stats, token: Token) {
-        #[cfg(all(debug_assertions, not(tollgate_loom)))]
-        self.live.leave(token);
+        self.leave(token);
         let kind = token.kind();
-        let given_back = match (self.plan.step(kind), &self.hosts) {
-            (None, _) => Some(0),
-            (Some(step), Some(hosts)) if step.group == CONNECTIONS => {
-                hosts.release(&self.groups[CONNECTIONS], token)
-            }
-            (Some(step), _) => self.groups[step.group].release(step.request).then_some(0),
+        let Some(Step { group, request }) = self.plan.step(kind) else {
+            return stats.released(kind);
+        };
+        let given_back = match (group, &self.connections, &self.hosts) {
+            (CONNECTIONS, Some(counter), _) => counter.release(1).then_some(0),
+            (CONNECTIONS, None, Some(hosts)) => hosts.release(&self.groups[group], token),
+            _ => self.groups[group].release(request).then_some(0),
         };
         match given_back {
             Some(hosts) => {
@@ -289,6 +394,20 @@ impl Inner {
             }
             None => stats.excess(),
         }
+    }
+
+    /// A debug build's check that `token` is out.
+    #[cfg_attr(
+        not(all(debug_assertions, not(tollgate_loom))),
+        expect(clippy::unused_self, reason = "a debug build keeps the token")
+    )]
+    #[inline]
+    #[track_caller]
+    fn leave(&self, token: Token) {
+        #[cfg(all(debug_assertions, not(tollgate_loom)))]
+        self.live.leave(token);
+        #[cfg(not(all(debug_assertions, not(tollgate_loom))))]
+        let _ = token;
     }
 
     #[cfg_attr(

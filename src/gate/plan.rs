@@ -67,6 +67,12 @@ impl Plan {
         self.steps[kind.index()]
     }
 
+    /// Whether connections are counted, and no other limit with them.
+    pub(crate) fn counts_connections_alone(&self) -> bool {
+        let step = self.step(Kind::Connection);
+        !self.counts_hosts && step.is_some_and(|step| step.group == CONNECTIONS)
+    }
+
     pub(crate) const fn counts_hosts(&self) -> bool {
         self.counts_hosts
     }

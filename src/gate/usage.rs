@@ -1,6 +1,7 @@
 //! What operators read: per limit, how much is allowed, used and refused.
 
 use super::hosts::HOST_LANES;
+use super::plan::CONNECTIONS;
 use super::stats::Totals;
 use super::{Gate, Inner};
 use crate::license::{Allowance, Kind, Limit, Origin};
@@ -8,8 +9,9 @@ use crate::license::{Allowance, Kind, Limit, Origin};
 /// One limit at one moment.
 ///
 /// Exact while nothing is being admitted or released. Under traffic `in_use` is what was in use at
-/// some instant of the call; `admitted` and `refused` may lack what workers are counting just now,
-/// one operation each.
+/// some instant of the call; of connections that are counted in shares ([`counter`](super::counter))
+/// it differs from that by no more than what was admitted and released during the call. `admitted`
+/// and `refused` may lack what workers are counting just now, one operation each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Usage {
     /// The limit.
@@ -21,6 +23,10 @@ pub struct Usage {
     /// Units in use.
     pub in_use: u64,
     /// The most units that were in use at once.
+    ///
+    /// Of connections, the most that are known to have been: see
+    /// [`counter::Usage::peak`](super::counter::Usage::peak).
+    /// [`Gate::with_exact_peaks`] notes every one.
     pub peak: u64,
     /// Units admitted since the start.
     pub admitted: u64,
@@ -72,6 +78,10 @@ impl Inner {
     /// Units in use now and at most. The caller holds the publish lock.
     fn in_use_and_peak(&self, limit: Limit) -> (u64, u64) {
         let Some((group, lane)) = self.plan.place(limit) else { return (0, 0) };
+        if let (CONNECTIONS, Some(counter)) = (group, &self.connections) {
+            let moment = counter.moment();
+            return (moment.held().max(0).cast_unsigned(), moment.peak);
+        }
         let lanes = self.plan.lanes(group);
         let moment = self.groups[group].moment();
         let used = |lane| moment.free.in_use_in(moment.limits, lanes, lane).max(0).cast_unsigned();

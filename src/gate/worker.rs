@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::counter::{Counter, Seat};
 use super::stats::Block;
 use super::{HostPair, Inner, Refusal, Token};
 use crate::license::Kind;
@@ -17,6 +18,11 @@ use crate::license::Kind;
 pub struct Worker {
     inner: Arc<Inner>,
     stats: Block,
+    /// Where connections are counted alone.
+    connections: Option<Seat>,
+    /// The last refusal of a connection, and how many licences had been published then: floods get
+    /// the same answer again.
+    refused: Option<(u64, Refusal)>,
     /// A worker is not shared: its counters have one writer.
     not_sync: PhantomData<Cell<()>>,
 }
@@ -24,7 +30,8 @@ pub struct Worker {
 impl Worker {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let stats = inner.register.enter();
-        Self { inner, stats, not_sync: PhantomData }
+        let connections = inner.connections.as_ref().map(Counter::seat);
+        Self { inner, stats, connections, refused: None, not_sync: PhantomData }
     }
 
     /// Admits one `kind`.
@@ -38,7 +45,16 @@ impl Worker {
     #[inline]
     #[track_caller]
     pub fn admit(&mut self, kind: Kind) -> Result<Token, Refusal> {
-        self.inner.admit(&self.stats, kind)
+        match &mut self.connections {
+            Some(seat) if kind == Kind::Connection => {
+                if seat.admit() {
+                    Ok(self.inner.counted_token(&self.stats, kind))
+                } else {
+                    Err(self.refuse_connection())
+                }
+            }
+            _ => self.inner.admit(&self.stats, kind),
+        }
     }
 
     /// Admits a connection and, where the model limits them, the inside hosts that it brings in.
@@ -72,18 +88,49 @@ impl Worker {
     #[inline]
     #[track_caller]
     pub fn admit_connection(&mut self, hosts: &HostPair) -> Result<Token, Refusal> {
+        if self.connections.is_some() {
+            return self.admit(Kind::Connection);
+        }
         self.inner.admit_connection(&self.stats, hosts)
+    }
+
+    #[inline]
+    fn refuse_connection(&mut self) -> Refusal {
+        let published = self.inner.published();
+        match self.refused {
+            Some((then, refusal)) if then == published => {
+                self.stats.refused(refusal.limit);
+                refusal
+            }
+            _ => {
+                let refusal = self.inner.refuse_connection(&self.stats);
+                self.refused = Some((published, refusal));
+                refusal
+            }
+        }
     }
 
     /// Gives back what `token` holds, whichever worker admitted it.
     ///
     /// A token is given back once. A debug build panics when it is given back twice or was never
     /// admitted by this gate; a release build drops the release where nothing of its kind is in
-    /// use, and counts it in [`Audit::excess_releases`](super::Audit::excess_releases).
+    /// use, and counts it in [`Audit::excess_releases`](super::Audit::excess_releases). While many
+    /// connections are free nobody can tell whether another worker's is in use: a connection that
+    /// is given back twice then shows in the audit, once more are given back than are in use.
     #[inline]
     #[track_caller]
     pub fn release(&mut self, token: Token) {
-        self.inner.release(&self.stats, token);
+        match &mut self.connections {
+            Some(seat) if token.kind() == Kind::Connection => {
+                self.inner.leave(token);
+                if seat.release(1) {
+                    self.stats.released(Kind::Connection);
+                } else {
+                    self.stats.excess();
+                }
+            }
+            _ => self.inner.release(&self.stats, token),
+        }
     }
 }
 

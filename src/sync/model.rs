@@ -28,6 +28,16 @@ impl<T: Pod> Atomic<T> {
         self.bits.store(bytemuck::cast(value), order);
     }
 
+    pub(crate) fn compare_exchange(
+        &self,
+        current: T,
+        new: T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<T, T> {
+        self.compare_exchange_weak(current, new, success, failure)
+    }
+
     pub(crate) fn compare_exchange_weak(
         &self,
         current: T,
@@ -42,6 +52,14 @@ impl<T: Pod> Atomic<T> {
             Err(seen) => Err(bytemuck::cast(seen)),
         }
     }
+}
+
+pub(crate) fn light_fence() {
+    full_fence();
+}
+
+pub(crate) fn full_fence() {
+    loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
 /// A mutex with parking_lot's signature.

@@ -18,7 +18,7 @@ fn gate(model: &str, restrictions: &[(Limit, u32)]) -> Gate {
     for (limit, units) in restrictions {
         unit.restrict(*limit, *units);
     }
-    Gate::new(RunningLicense::of(&unit))
+    Gate::with_exact_peaks(RunningLicense::of(&unit))
 }
 
 fn trackers(number: usize) -> NonZeroUsize {
