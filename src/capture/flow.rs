@@ -24,9 +24,9 @@ pub const FLOWS_MAX: usize = 1 << 24;
 
 /// Follows flows: a state machine without input, output, clock or threads.
 ///
-/// Packets and their times go in, [`Event`]s come out. It does not learn what the gate says, so that
-/// a refused connection is followed like any other, is asked for once, and the events of a capture
-/// are the same whatever the licence.
+/// Packets and their times go in, [`Event`]s come out. It does not learn what the gate says, so
+/// that a refused connection is followed like any other, is asked for once, and the events of a
+/// capture are the same whatever the licence.
 ///
 /// A flow is known by protocol, both addresses and both ports, in either direction. It opens
 ///
