@@ -207,7 +207,9 @@ fn shared_connections_are_as_many_as_the_limit() {
         held.extend(std::iter::from_fn(|| worker.admit(Kind::Connection).ok()));
         assert_eq!(held.len(), limit as usize);
         assert_eq!(gate.usage(Limit::FirewallConns).peak, u64::from(limit));
-        held.into_iter().for_each(|token| worker.release(token));
+        for token in held {
+            worker.release(token);
+        }
         assert_nothing_lost(&gate);
     }
 }

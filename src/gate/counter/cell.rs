@@ -21,9 +21,11 @@
 //! |---|---|---|---|
 //! | `add`: store `taken` | Release | `taken`: load (Acquire) | what the releaser did before |
 //! | `add`: light fence | | heavy fence before `settle` | C3 |
-//! | `open`: swap the door | AcqRel | `shut`: swap (Acquire) | nothing taken yet |
-//! | `shut`: swap the door | AcqRel | `open`: swap (Acquire) | that the epoch closes |
-//! | `settle`: swap the door | AcqRel | `settle`: load (Acquire) | what the releaser did, settled |
+//! | `open`: swap the door | both | `shut`: swap (Acquire) | nothing taken yet |
+//! | `shut`: swap the door | both | `open`: swap (Acquire) | that the epoch closes |
+//! | `settle`: swap the door | both | `settle`: load (Acquire) | what the releaser did, settled |
+//!
+//! Both: Acquire and Release.
 //!
 //! # Progress
 //!

@@ -15,10 +15,12 @@
 //! | operation | ordering | partner | what it publishes |
 //! |---|---|---|---|
 //! | load the word | Acquire | swap (Release) | the doors, limits and holders behind it |
-//! | swap the word | AcqRel | load and swap (Acquire) | the same |
+//! | swap the word | both | load and swap (Acquire) | the same |
 //! | heavy fence | | light fence of `Cell::add` | C3 |
 //! | come to visit | Acquire | leave (Release) | the eras that were begun |
 //! | `set_limit`: store `version`, `limit` | Release | `Limits::begin` (Acquire) | the steps before |
+//!
+//! Both: Acquire and Release.
 //!
 //! # Progress
 //!

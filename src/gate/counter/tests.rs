@@ -116,7 +116,9 @@ proptest! {
         ops in ops(24),
     ) {
         let mut run = Run::new(limit, layout(cells, smallest, epoch_bits));
-        ops.iter().for_each(|op| run.step(op));
+        for op in &ops {
+            run.step(op);
+        }
     }
 
     #[test]
@@ -125,7 +127,9 @@ proptest! {
         ops in ops(5_000),
     ) {
         let mut run = Run::new(limit, Layout::production());
-        ops.iter().for_each(|op| run.step(op));
+        for op in &ops {
+            run.step(op);
+        }
     }
 }
 

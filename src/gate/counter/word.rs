@@ -162,14 +162,9 @@ impl Word {
         field(self.0, CELL_SHIFT, CELL_BITS)
     }
 
-    /// What each of them holds, as a power of two.
-    pub(super) const fn share_log(self) -> u32 {
-        (self.0 >> SHARE_SHIFT) as u32 & LARGEST_SHARE
-    }
-
     /// What each of them holds.
     pub(super) const fn share(self) -> i64 {
-        1 << self.share_log()
+        1 << field(self.0, SHARE_SHIFT, SHARE_BITS)
     }
 
     /// The free units that are in no share; negative is debt.
