@@ -48,8 +48,9 @@
 //! # Orderings
 //!
 //! In the tables of [`group`], [`counter`] and [`stats`], and: a licence is published before its
-//! number (Release), which a worker reads (Acquire) before it repeats a refusal. The snapshot of the licence is swapped by arc-swap
-//! and only explains verdicts; no counter relies on when it is seen.
+//! number (Release), which a worker reads (Acquire) before it repeats a refusal. The snapshot of
+//! the licence is swapped by arc-swap and only explains verdicts; no counter relies on when it is
+//! seen.
 //!
 //! # Progress
 //!

@@ -9,9 +9,10 @@ use crate::license::{Allowance, Kind, Limit, Origin};
 /// One limit at one moment.
 ///
 /// Exact while nothing is being admitted or released. Under traffic `in_use` is what was in use at
-/// some instant of the call; of connections that are counted in shares ([`counter`](super::counter))
-/// it differs from that by no more than what was admitted and released during the call. `admitted`
-/// and `refused` may lack what workers are counting just now, one operation each.
+/// some instant of the call; of connections that are counted in shares
+/// ([`counter`](super::counter)) it differs from that by no more than what was admitted and
+/// released during the call. `admitted` and `refused` may lack what workers are counting just now,
+/// one operation each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Usage {
     /// The limit.

@@ -18,7 +18,7 @@
 //! | swap the word | both | load and swap (Acquire) | the same |
 //! | heavy fence | | light fence of `Cell::add` | C3 |
 //! | come to visit | Acquire | leave (Release) | the eras that were begun |
-//! | `set_limit`: store `version`, `limit` | Release | `Limits::begin` (Acquire) | the steps before |
+//! | `set_limit`: store `version`, `limit` | Release | `Limits::begin` (Acquire) | earlier steps |
 //!
 //! Both: Acquire and Release.
 //!

@@ -390,7 +390,10 @@ mod tests {
         }
 
         #[test]
-        fn a_limit_below_the_shares_closes_them(free in 16..1_000_i64, change in -1_000..1_000_i64) {
+        fn a_limit_below_the_shares_closes_them(
+            free in 16..1_000_i64,
+            change in -1_000..1_000_i64,
+        ) {
             let shared = word(free).share_out(2, SIZES, None).expect("enough");
             let changed = shared.change(change);
             prop_assert_eq!(changed.free(), shared.free() + change);
