@@ -53,9 +53,12 @@
 //!   nothing of its kind is in use; a debug build notices always.
 //! * Inside hosts (ASA 5505) are counted in a map with locks, so connections on that model are not
 //!   lock-free. A token tells 1,048,575 hosts apart; more than that are refused.
-//! * An unlimited limit counts to the most that its word holds: 9.2 × 10¹⁸ connections or SRTP
-//!   sessions, 2,147,483,647 interfaces. Four limits in one word hold 32,767 each, which is more
-//!   than any figure of the guides.
+//! * An unlimited limit counts to the most that its word holds: 17,179,869,183 connections,
+//!   9.2 × 10¹⁸ SRTP sessions, 2,147,483,647 interfaces. Four limits in one word hold 32,767 each,
+//!   which is more than any figure of the guides.
+//! * The peak of connections is what was in use when somebody looked or shares were settled, and
+//!   never misses that the limit was reached; [`Gate::with_exact_peaks`] notes every one, and
+//!   costs a word that all workers write.
 //! * The default and the largest TLS proxy limit of a model, and what it adds for IME, stand in
 //!   neither guide. Those of the older models are from the field and unverified; every one can be
 //!   set.
