@@ -44,8 +44,13 @@ pub(crate) fn license(model: &str, limits: &[(Limit, u32)]) -> RunningLicense {
     RunningLicense::of(&unit)
 }
 
-/// A gate that runs [`license`].
+/// A gate that runs [`license`] and counts every limit in a word of its group.
 pub(crate) fn gate(limits: &[(Limit, u32)]) -> Gate {
+    Gate::with_exact_peaks(license("ASA 5520", limits))
+}
+
+/// A gate that runs [`license`] and counts connections in shares.
+pub(crate) fn sharing_gate(limits: &[(Limit, u32)]) -> Gate {
     Gate::new(license("ASA 5520", limits))
 }
 

@@ -3,9 +3,9 @@
 use tollgate::gate::{Gate, Refusal, Token, Worker};
 use tollgate::license::{Kind, Limit};
 
-#[cfg(not(tollgate_loom))]
-use crate::explore::license;
 use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, thread};
+#[cfg(not(tollgate_loom))]
+use crate::explore::{license, sharing_gate};
 
 /// Two or three threads that each run `work` on a worker of their own; what they return.
 fn threads<R: Send + 'static>(
@@ -190,7 +190,7 @@ fn a_second_release_changes_nothing_and_is_counted() {
 #[test]
 fn shared_connections_are_as_many_as_the_limit() {
     for limit in [5_000, 7_000, 9_000] {
-        let gate = gate(&[(Limit::FirewallConns, 4_000)]);
+        let gate = sharing_gate(&[(Limit::FirewallConns, 4_000)]);
         let publisher = gate.clone();
         let publish = |units| license("ASA 5520", &[(Limit::FirewallConns, units)]);
         let publishing = thread::spawn(move || {

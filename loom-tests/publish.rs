@@ -3,7 +3,9 @@
 use tollgate::gate::Worker;
 use tollgate::license::{Allowance, Kind, Limit};
 
-use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, license, thread};
+use crate::explore::{
+    assert_nothing_lost, explore, explore_bounded, gate, license, sharing_gate, thread,
+};
 
 const CONNS: Limit = Limit::FirewallConns;
 
@@ -134,7 +136,7 @@ fn of_two_publishers_one_is_last_in_everything() {
 #[test]
 fn a_flood_hears_of_a_new_licence() {
     explore_bounded(3, || {
-        let gate = gate(&[(CONNS, 1)]);
+        let gate = sharing_gate(&[(CONNS, 1)]);
         let mut worker = gate.worker();
         let token = worker.admit(Kind::Connection).expect("room");
         let refused = |worker: &mut Worker| {
