@@ -147,6 +147,21 @@ fn two_helpers_close_at_once() {
     });
 }
 
+/// A helper that slept through the end of its epoch finds the cells open in the next one.
+#[test]
+fn a_helper_that_is_late_leaves_the_next_epoch_alone() {
+    explore_bounded(2, || {
+        let counter = counter(4);
+        let [mut here, mut there] = open_seats(&counter);
+        assert!(here.admit() && here.admit(), "its share is two");
+        let helper = counter.clone();
+        let thread = thread::spawn(move || u64::from(helper.admit()));
+        let admitted = admit(&mut here, 1) + admit(&mut there, 1);
+        assert_eq!(admitted + thread.join().expect("no panic"), 2);
+        assert_nothing_lost(&counter, 4, 4);
+    });
+}
+
 #[test]
 fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     explore_bounded(4, || {
