@@ -41,7 +41,8 @@ pub struct Audit {
     /// Whether nothing moved while the books were read, so that every drift is real or a worker's
     /// that stands still between its entries.
     pub at_rest: bool,
-    /// Releases of what was not in use. They changed nothing.
+    /// Releases of what was not in use. They changed nothing, but for connections that are counted
+    /// in shares, which are less than nothing in use until as many have been admitted.
     pub excess_releases: u64,
     /// Hosts in the map beyond what the word holds; 0 when they agree.
     pub host_drift: i64,
@@ -111,10 +112,12 @@ impl Inner {
         let lines: Vec<_> = (0..GROUPS.len()).flat_map(|g| self.audit_group(g, &before)).collect();
         let host_drift = self.host_drift();
         let (_, after) = self.register.totals();
+        // Where a second release cannot be told at once, it shows as less than nothing in use.
+        let below_nothing = lines.iter().map(|line| line.held.min(0).unsigned_abs()).sum::<u64>();
         Audit {
             lines,
             at_rest: before == after,
-            excess_releases: after.excess,
+            excess_releases: after.excess + below_nothing,
             host_drift,
             outstanding: self.outstanding(),
         }
