@@ -128,7 +128,8 @@ impl Group {
             let Moment { version, limits, free, .. } = self.moment();
             // Relaxed: behind the Acquire reads of `moment`. Either a publisher took a step since,
             // and this turn tells nothing, or G2 holds for what was read.
-            // loom: a_release_during_publish_is_not_excess
+            // loom: a_release_during_publish_is_not_excess,
+            // lowering_below_use_and_raising_again_is_exact
             if self.limits.version.load(Ordering::Relaxed) == version {
                 return !free.can_give(request, limits);
             }

@@ -175,8 +175,9 @@ impl Layout {
     /// What production uses.
     ///
     /// Two workers that fill a limit of 10,000 took 3.3, 4.0, 2.6 and 2.5 ns an admission with
-    /// smallest shares of 512, 256, 128 and 64 (`benches/counter.rs`, 2 processors): below 128
-    /// nothing is gained, and each epoch costs a fence.
+    /// smallest shares of 512, 256, 128 and 64 (`benches/counter.rs`, 2 processors). That was one
+    /// run on a loaded machine, which points to 128 and does not settle it; each epoch costs a
+    /// fence, so smaller is not taken without a gain.
     pub fn production() -> Self {
         Self {
             cells: Self::CELLS,
