@@ -176,6 +176,22 @@ fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     });
 }
 
+/// The fallback: doors are guarded, and looked at a second time behind a full fence.
+#[test]
+fn without_membarrier_the_door_is_looked_at_twice() {
+    explore_bounded(4, || {
+        let counter = Counter::with_layout(2, Layout { fence: Fence::Full, ..layout(2) });
+        let [mut here, mut there] = open_seats(&counter);
+        let thread = thread::spawn(move || (admit(&mut there, 1), there));
+        counter.set_limit(1);
+        let after = u64::from(here.admit());
+        let (other, mut there) = thread.join().expect("no panic");
+        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
+        assert!(after + other == 0 || there.release(after + other), "wherever it was admitted");
+        assert_nothing_lost(&counter, 0, 2);
+    });
+}
+
 #[test]
 fn lowering_below_use_and_raising_again_is_exact() {
     explore_bounded(3, || {

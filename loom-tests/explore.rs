@@ -20,6 +20,7 @@ pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
 pub(crate) fn explore_bounded(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(preemptions);
+    model.max_branches = 5_000;
     model.check(scenario);
 }
 

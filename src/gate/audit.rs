@@ -108,10 +108,10 @@ impl Gate {
 impl Inner {
     fn audit(&self) -> Audit {
         let _no_publishing = self.publishing.lock();
-        let (_, before) = self.register.totals();
+        let before = self.totals();
         let lines: Vec<_> = (0..GROUPS.len()).flat_map(|g| self.audit_group(g, &before)).collect();
         let host_drift = self.host_drift();
-        let (_, after) = self.register.totals();
+        let after = self.totals();
         // Where a second release cannot be told at once, it shows as less than nothing in use.
         let below_nothing = lines.iter().map(|line| line.held.min(0).unsigned_abs()).sum::<u64>();
         Audit {

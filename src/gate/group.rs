@@ -83,35 +83,35 @@ impl Group {
     ///
     /// Returns the word that lacked the room, where one did. Refusing writes nothing.
     #[inline]
-    pub(crate) fn admit(&self, request: Request) -> Result<(), Word> {
+    pub(crate) fn admit(&self, request: &Request) -> Result<(), Word> {
         // Acquire: partner is the stores of `publish`. An older version than the word's only makes
         // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
         // Acquire: partner is the Release of `release`. Either the unit was free before, or this
         // swap follows the release that freed it and what its holder did is visible.
         // loom: a_released_unit_hands_over_what_its_holder_wrote
-        let taken = self.change(Ordering::Acquire, |word| word.take(request))?;
+        let taken = self.change(Ordering::Acquire, |word| word.take(*request))?;
         self.note_peak(version, taken);
         Ok(())
     }
 
     /// Gives back what `request` took; says whether there was anything to give back.
     #[inline]
-    pub(crate) fn release(&self, request: Request) -> bool {
+    pub(crate) fn release(&self, request: &Request) -> bool {
         let mut word = self.free.load(Ordering::Relaxed);
         loop {
             // Relaxed: a guess that spares the certainty. Limits of another moment than the word's
             // may find a unit in use that is not, for as long as a publish takes; they never make
             // a unit that is in use look free for certain.
             let limits = self.limits.word.load(Ordering::Relaxed);
-            if !word.in_use(limits).covers(request) && self.is_not_in_use(request) {
+            if !word.in_use(limits).covers(*request) && self.is_not_in_use(request) {
                 return false;
             }
             // Release: partner is the Acquire of `admit`.
             // loom: a_released_unit_hands_over_what_its_holder_wrote
             match self.free.compare_exchange_weak(
                 word,
-                word.give(request),
+                word.give(*request),
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
@@ -123,7 +123,7 @@ impl Group {
 
     /// Whether some unit of `request` is not in use, for certain.
     #[cold]
-    fn is_not_in_use(&self, request: Request) -> bool {
+    fn is_not_in_use(&self, request: &Request) -> bool {
         loop {
             let Moment { version, limits, free, .. } = self.moment();
             // Relaxed: behind the Acquire reads of `moment`. Either a publisher took a step since,
@@ -131,7 +131,7 @@ impl Group {
             // loom: a_release_during_publish_is_not_excess,
             // lowering_below_use_and_raising_again_is_exact
             if self.limits.version.load(Ordering::Relaxed) == version {
-                return !free.can_give(request, limits);
+                return !free.can_give(*request, limits);
             }
         }
     }

@@ -159,13 +159,13 @@ impl Hosts {
         let request = Request::none(LANES).and(CONNECTIONS);
         let (token, new) = self.counted.with(key, |counted| {
             if let Some(host) = counted {
-                group.admit(request).map_err(|word| (request, word))?;
+                group.admit(&request).map_err(|word| (request, word))?;
                 host.connections += 1;
                 return Ok((token([Some(host.place), None]), 0));
             }
             let request = bring_in(request, rule, key);
             let place = self.place(group, request, key)?;
-            group.admit(request).map_err(|word| {
+            group.admit(&request).map_err(|word| {
                 self.places.lock().free.push(place);
                 (request, word)
             })?;
@@ -189,7 +189,7 @@ impl Hosts {
                 new += 1;
             }
         }
-        if let Err(word) = group.admit(request) {
+        if let Err(word) = group.admit(&request) {
             let taken = places.iter().zip(known).filter(|(_, counted)| counted.is_none());
             self.places.lock().free.extend(taken.filter_map(|(place, _)| *place));
             return Err((request, word));
@@ -214,7 +214,7 @@ impl Hosts {
     pub(crate) fn release(&self, group: &Group, token: Token) -> Option<u64> {
         let mut places = token.hosts();
         match (places.next(), places.next()) {
-            (None, _) => group.release(Request::none(LANES).counting(CONNECTIONS)).then_some(0),
+            (None, _) => group.release(&Request::none(LANES).counting(CONNECTIONS)).then_some(0),
             (Some(place), None) => {
                 let _shared = self.rule.read();
                 self.release_one(group, place)
@@ -237,7 +237,7 @@ impl Hosts {
             let last = host.connections == 1;
             let request = Request::none(LANES).counting(CONNECTIONS);
             let request = if last { request.counting(key.lane) } else { request };
-            if !group.release(request) {
+            if !group.release(&request) {
                 return None;
             }
             host.connections -= 1;
@@ -263,7 +263,7 @@ impl Hosts {
             }
             *key = Some(found);
         }
-        if !group.release(request) {
+        if !group.release(&request) {
             return None;
         }
         for (key, place) in keys.into_iter().flatten().zip(places) {
@@ -305,7 +305,7 @@ impl Hosts {
 
 fn admit_uncounted(group: &Group) -> Admitted {
     let request = Request::none(LANES).and(CONNECTIONS);
-    group.admit(request).map_err(|word| (request, word))?;
+    group.admit(&request).map_err(|word| (request, word))?;
     Ok((Token::new(Kind::Connection), 0))
 }
 

@@ -82,7 +82,7 @@ use self::counter::Counter;
 use self::group::Group;
 use self::hosts::Hosts;
 use self::plan::{CONNECTIONS, GROUPS, Plan, Step};
-use self::stats::{Block, Register, Stats};
+use self::stats::{Block, Register, Stats, Totals};
 use self::word::{Request, Word};
 use crate::catalogue::Feature;
 use crate::license::{Kind, Limit, RunningLicense};
@@ -313,25 +313,18 @@ impl Inner {
         match (self.plan.step(kind), &self.connections) {
             (Some(Step { group: CONNECTIONS, .. }), Some(counter)) => {
                 if !counter.admit() {
-                    return Err(self.refuse_connection(stats));
+                    return Err(self.refusal_of_connection());
                 }
             }
             (Some(step), _) => {
-                if let Err(word) = self.groups[step.group].admit(step.request) {
-                    return Err(self.refuse(stats, kind, (step.group, step.request, word)));
+                if let Err(word) = self.groups[step.group].admit(&step.request) {
+                    return Err(self.refuse(stats, kind, (step.group, &step.request, word)));
                 }
+                stats.admitted(kind);
             }
-            (None, _) => {}
+            (None, _) => stats.admitted(kind),
         }
-        Ok(self.counted_token(stats, kind))
-    }
-
-    /// The token of an admission, counted on `stats`.
-    #[inline]
-    #[track_caller]
-    fn counted_token(&self, stats: &Stats, kind: Kind) -> Token {
-        stats.admitted(kind);
-        self.enter(Token::new(kind))
+        Ok(self.enter(Token::new(kind)))
     }
 
     /// Admits a connection and the hosts it brings in, counted on `stats`.
@@ -346,7 +339,7 @@ impl Inner {
                 Ok(self.enter(token))
             }
             Err((request, word)) => {
-                Err(self.refuse(stats, Kind::Connection, (CONNECTIONS, request, word)))
+                Err(self.refuse(stats, Kind::Connection, (CONNECTIONS, &request, word)))
             }
         }
     }
@@ -357,16 +350,18 @@ impl Inner {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Refuses a connection that is counted alone.
+    /// The refusal of a connection that is counted alone; its counter has counted it.
     #[cold]
-    fn refuse_connection(&self, stats: &Stats) -> Refusal {
+    fn refusal_of_connection(&self) -> Refusal {
         let lanes = self.plan.lanes(CONNECTIONS);
-        let full = (CONNECTIONS, Request::none(lanes).and(0), Word::free(lanes, &[0]));
-        self.refuse(stats, Kind::Connection, full)
+        let one = Request::none(lanes).and(0);
+        let full = (CONNECTIONS, &one, Word::free(lanes, &[0]));
+        refusal::explain(&self.plan, &self.license.load(), Kind::Connection, full)
     }
 
     #[cold]
-    fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, Request, Word)) -> Refusal {
+    #[inline(never)]
+    fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, &Request, Word)) -> Refusal {
         let refusal = refusal::explain(&self.plan, &self.license.load(), kind, lacking);
         stats.refused(refusal.limit);
         refusal
@@ -381,10 +376,11 @@ impl Inner {
         let Some(Step { group, request }) = self.plan.step(kind) else {
             return stats.released(kind);
         };
-        let given_back = match (group, &self.connections, &self.hosts) {
-            (CONNECTIONS, Some(counter), _) => counter.release(1).then_some(0),
-            (CONNECTIONS, None, Some(hosts)) => hosts.release(&self.groups[group], token),
-            _ => self.groups[group].release(request).then_some(0),
+        let given_back = match (*group, &self.connections, &self.hosts) {
+            (CONNECTIONS, Some(counter), _) if counter.release(1) => return,
+            (CONNECTIONS, Some(_), _) => None,
+            (CONNECTIONS, None, Some(hosts)) => hosts.release(&self.groups[*group], token),
+            _ => self.groups[*group].release(request).then_some(0),
         };
         match given_back {
             Some(hosts) => {
@@ -395,6 +391,19 @@ impl Inner {
             }
             None => stats.excess(),
         }
+    }
+
+    /// What all workers have counted. Connections that are counted alone are counted once, by their
+    /// counter.
+    fn totals(&self) -> Totals {
+        let mut totals = self.register.totals();
+        if let Some(counter) = &self.connections {
+            let counted = counter.totals();
+            totals.admitted[Kind::Connection.index()] = counted.admitted;
+            totals.released[Kind::Connection.index()] = counted.released;
+            totals.refused[Limit::FirewallConns.index()] = counted.refused;
+        }
+        totals
     }
 
     /// A debug build's check that `token` is out.

@@ -63,8 +63,8 @@ impl Plan {
     }
 
     #[inline]
-    pub(crate) const fn step(&self, kind: Kind) -> Option<Step> {
-        self.steps[kind.index()]
+    pub(crate) const fn step(&self, kind: Kind) -> Option<&Step> {
+        self.steps[kind.index()].as_ref()
     }
 
     /// Whether connections are counted, and no other limit with them.

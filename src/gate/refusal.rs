@@ -56,12 +56,12 @@ pub(super) fn explain(
     plan: &Plan,
     license: &RunningLicense,
     kind: Kind,
-    (group, request, word): (usize, Request, Word),
+    (group, request, word): (usize, &Request, Word),
 ) -> Refusal {
     let lacking = || {
         (0_u32..)
             .zip(plan.limits(group))
-            .filter(move |(lane, _)| word.lacks(request, *lane))
+            .filter(move |(lane, _)| word.lacks(*request, *lane))
             .map(|(_, limit)| *limit)
     };
     let off = lacking().find(|limit| license.limit(*limit).allowance().is_off());

@@ -158,13 +158,13 @@ impl Register {
         }
     }
 
-    /// How many workers there are, and what all of them counted.
-    pub(crate) fn totals(&self) -> (usize, Totals) {
+    /// What all workers counted.
+    pub(crate) fn totals(&self) -> Totals {
         let (blocks, gone) = &*self.0.lock();
         let mut totals = gone.clone();
         for block in blocks {
             totals.add(block);
         }
-        (blocks.len(), totals)
+        totals
     }
 }

@@ -66,6 +66,11 @@ impl Token {
         Kind::ALL[(self.0 & ((1 << KIND_BITS) - 1)) as usize]
     }
 
+    #[inline]
+    pub(super) const fn is(self, kind: Kind) -> bool {
+        self.0 & ((1 << KIND_BITS) - 1) == kind as u64
+    }
+
     /// The places of the hosts that the connection counts.
     pub(super) fn hosts(self) -> impl Iterator<Item = u32> {
         HOST_SHIFTS

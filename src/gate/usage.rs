@@ -59,7 +59,7 @@ impl Inner {
     fn usage_of(&self, limits: &[Limit]) -> Vec<Usage> {
         let _no_publishing = self.publishing.lock();
         let license = self.license.load();
-        let (_, totals) = self.register.totals();
+        let totals = self.totals();
         let usage = |limit| {
             let (in_use, peak) = self.in_use_and_peak(limit);
             let figure = license.limit(limit);

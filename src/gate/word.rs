@@ -25,34 +25,40 @@ use bytemuck::{Pod, Zeroable};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Lanes {
     count: u32,
+    /// Bits of a lane: worked out once, because a division takes as long as the whole admission.
+    width: u32,
+    /// The highest bit of every lane.
+    all_high: u64,
 }
 
 impl Lanes {
     /// `count` lanes, at most 4.
     pub(crate) const fn new(count: u32) -> Self {
         assert!(count >= 1 && count <= 4);
-        Self { count }
+        let mut lanes = Self { count, width: 64 / count, all_high: 0 };
+        let mut lane = 0;
+        while lane < count {
+            lanes.all_high |= lanes.high(lane);
+            lane += 1;
+        }
+        lanes
     }
 
     pub(crate) const fn count(self) -> u32 {
         self.count
     }
 
-    const fn width(self) -> u32 {
-        64 / self.count
-    }
-
     const fn shift(self, lane: u32) -> u32 {
-        self.width() * lane
+        self.width * lane
     }
 
     /// The value of 0 in a lane, which is also its highest bit.
     const fn bias(self) -> u64 {
-        1 << (self.width() - 1)
+        1 << (self.width - 1)
     }
 
     const fn mask(self) -> u64 {
-        u64::MAX >> (64 - self.width())
+        u64::MAX >> (64 - self.width)
     }
 
     /// The largest limit that a lane holds; an unlimited lane counts up to it.
@@ -68,16 +74,6 @@ impl Lanes {
 
     const fn high(self, lane: u32) -> u64 {
         self.bias() << self.shift(lane)
-    }
-
-    const fn all_high(self) -> u64 {
-        let mut bits = 0;
-        let mut lane = 0;
-        while lane < self.count {
-            bits |= self.high(lane);
-            lane += 1;
-        }
-        bits
     }
 }
 
@@ -215,14 +211,14 @@ impl InUse {
     /// Whether every lane that `request` takes has a unit in use, so that it can be given back.
     #[inline]
     pub(crate) const fn covers(self, request: Request) -> bool {
-        let all = request.lanes.all_high();
+        let all = request.lanes.all_high;
         (self.0 | all).wrapping_sub(request.ones) & request.taken == request.taken
     }
 
     /// Whether no lane is above `peak`'s.
     #[inline]
     pub(crate) const fn is_within(self, peak: Self, lanes: Lanes) -> bool {
-        let high = lanes.all_high();
+        let high = lanes.all_high;
         (peak.0 | high).wrapping_sub(self.0) & high == high
     }
 

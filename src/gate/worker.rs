@@ -20,9 +20,11 @@ pub struct Worker {
     stats: Block,
     /// Where connections are counted alone.
     connections: Option<Seat>,
-    /// The last refusal of a connection, and how many licences had been published then: floods get
-    /// the same answer again.
-    refused: Option<(u64, Refusal)>,
+    /// How many licences had been published when a connection was refused last; more than any where
+    /// none was.
+    refused_at: u64,
+    /// That refusal: floods get the same answer again.
+    refusal: Refusal,
     /// A worker is not shared: its counters have one writer.
     not_sync: PhantomData<Cell<()>>,
 }
@@ -31,7 +33,8 @@ impl Worker {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let stats = inner.register.enter();
         let connections = inner.connections.as_ref().map(Counter::seat);
-        Self { inner, stats, connections, refused: None, not_sync: PhantomData }
+        let refusal = inner.refusal_of_connection();
+        Self { inner, stats, connections, refused_at: u64::MAX, refusal, not_sync: PhantomData }
     }
 
     /// Admits one `kind`.
@@ -42,13 +45,14 @@ impl Worker {
     /// # Errors
     ///
     /// The [`Refusal`], when a limit of this kind has no room. Nothing has changed then.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
     #[track_caller]
     pub fn admit(&mut self, kind: Kind) -> Result<Token, Refusal> {
         match &mut self.connections {
             Some(seat) if kind == Kind::Connection => {
                 if seat.admit() {
-                    Ok(self.inner.counted_token(&self.stats, kind))
+                    Ok(self.inner.enter(Token::new(kind)))
                 } else {
                     Err(self.refuse_connection())
                 }
@@ -94,20 +98,15 @@ impl Worker {
         self.inner.admit_connection(&self.stats, hosts)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
     fn refuse_connection(&mut self) -> Refusal {
         let published = self.inner.published();
-        match self.refused {
-            Some((then, refusal)) if then == published => {
-                self.stats.refused(refusal.limit);
-                refusal
-            }
-            _ => {
-                let refusal = self.inner.refuse_connection(&self.stats);
-                self.refused = Some((published, refusal));
-                refusal
-            }
+        if self.refused_at != published {
+            self.refusal = self.inner.refusal_of_connection();
+            self.refused_at = published;
         }
+        self.refusal
     }
 
     /// Gives back what `token` holds, whichever worker admitted it.
@@ -117,15 +116,14 @@ impl Worker {
     /// use, and counts it in [`Audit::excess_releases`](super::Audit::excess_releases). While many
     /// connections are free nobody can tell whether another worker's is in use: a connection that
     /// is given back twice then shows in the audit, once more are given back than are in use.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
     #[track_caller]
     pub fn release(&mut self, token: Token) {
         match &mut self.connections {
-            Some(seat) if token.kind() == Kind::Connection => {
+            Some(seat) if token.is(Kind::Connection) => {
                 self.inner.leave(token);
-                if seat.release(1) {
-                    self.stats.released(Kind::Connection);
-                } else {
+                if !seat.release(1) {
                     self.stats.excess();
                 }
             }

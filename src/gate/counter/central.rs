@@ -2,12 +2,15 @@
 //!
 //! # Algorithm
 //!
-//! The phases of the [counter](super). Changing the limit is one swap of the word, in the middle
-//! of a change of `version`, so that reports know which limit a word was made with.
+//! The phases of the [counter](super). In Exact an admission is one load and one swap, a release
+//! one addition: what else a release may bring with it (a peak, a new epoch, the finding that
+//! nothing was in use) is looked for in the word that it found. Changing the limit is one swap of
+//! the word, in the middle of a change of `version`, so that reports know which limit a word was
+//! made with.
 //!
 //! # Invariants
 //!
-//! C5 to C8 of the [counter](super), and: while `version` is even, `limit` is the one that the
+//! C6 and C8 of the [counter](super), and: while `version` is even, `limit` is the one that the
 //! word was made with.
 //!
 //! # Orderings
@@ -15,9 +18,7 @@
 //! | operation | ordering | partner | what it publishes |
 //! |---|---|---|---|
 //! | load the word | Acquire | swap (Release) | the doors, limits and holders behind it |
-//! | swap the word | both | load and swap (Acquire) | the same |
-//! | heavy fence | | light fence of `Cell::add` | C3 |
-//! | come to visit | Acquire | leave (Release) | the eras that were begun |
+//! | swap the word, or add to it | both | load and swap (Acquire) | the same |
 //! | `set_limit`: store `version`, `limit` | Release | `Limits::begin` (Acquire) | earlier steps |
 //!
 //! Both: Acquire and Release.
@@ -28,15 +29,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
-use super::cell::{Cell, Hand};
-use super::word::{Ask, MOST, Phase, Sizes, Word};
-use crate::sync::{Atomic, AtomicU64, CachePadded, Fence, Mutex, Ordering};
+use super::cell::{Cell, Hand, Miss, Totals};
+use super::word::{Ask, MOST, MOST_ADDED, MOST_CELLS, Phase, Sizes, Word};
+use crate::sync::{AtomicU64, CachePadded, Fence, Mutex, Ordering};
+
+/// The index of a handle that owns no cell.
+pub(super) const NO_CELL: usize = usize::MAX;
 
 /// What changes seldom and everyone reads.
 #[derive(Debug)]
-struct Limits {
+pub(super) struct Limits {
     limit: AtomicU64,
     /// Odd while the limit is being changed.
     version: AtomicU64,
@@ -49,7 +52,7 @@ struct Limits {
 impl Limits {
     /// The limit, unless it is being changed; and what [`still`](Self::still) wants to know.
     #[inline]
-    fn begin(&self) -> Option<(u64, i64)> {
+    pub(super) fn begin(&self) -> Option<(u64, i64)> {
         // Acquire, both: partner is the Release stores of `set_limit`, each of which follows the
         // ones before it.
         let version = self.version.load(Ordering::Acquire);
@@ -68,17 +71,41 @@ impl Limits {
 /// One counter, without the handles on it.
 #[derive(Debug)]
 pub(super) struct Central {
-    word: CachePadded<Atomic<Word>>,
-    limits: CachePadded<Limits>,
+    word: CachePadded<AtomicU64>,
+    pub(super) limits: CachePadded<Limits>,
     /// Written where a release leaves a height that was not reached before, so rarely.
     peak: CachePadded<AtomicU64>,
     /// The threads that may act on what they read of an epoch some time ago (C7).
-    visitors: CachePadded<AtomicU64>,
-    cells: Arc<[CachePadded<Cell>]>,
+    pub(super) visitors: CachePadded<AtomicU64>,
+    /// The cells, and a last line that counts for all who own none.
+    lines: Box<[CachePadded<Cell>]>,
     vacant: Mutex<BinaryHeap<Reverse<usize>>>,
     publishing: Mutex<()>,
-    sizes: Sizes,
-    fence: Fence,
+    pub(super) sizes: Sizes,
+    pub(super) fence: Fence,
+}
+
+/// Where what was asked for has come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Taken {
+    /// All of it from the share, where it is counted.
+    FromShare,
+    /// So many units from the word; none is a refusal.
+    FromWord(i64),
+}
+
+/// Units that were given back to the word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    unchanged: Option<(u64, i64)>,
+    before: Word,
+    units: i64,
+}
+
+impl Given {
+    pub(super) const fn units(&self) -> i64 {
+        self.units
+    }
 }
 
 /// A moment of a counter, for reports.
@@ -97,32 +124,12 @@ impl Moment {
     }
 }
 
-/// The time in which a thread may act on an epoch that it has read.
-struct Visit<'a> {
-    visitors: &'a AtomicU64,
-    /// Whether nobody else was inside when it began, and it has not begun an era yet.
-    alone: bool,
-}
-
-impl Visit<'_> {
-    /// Whether this visitor may begin an era: once, and only who was alone (C7).
-    const fn may_begin_era(&mut self) -> bool {
-        std::mem::replace(&mut self.alone, false)
-    }
-}
-
-impl Drop for Visit<'_> {
-    fn drop(&mut self) {
-        // Release: partner is the Acquire in `visit`. loom: an_epoch_that_wraps_is_not_mistaken
-        self.visitors.fetch_sub(1, Ordering::Release);
-    }
-}
-
 impl Central {
     pub(super) fn new(limit: u64, cells: usize, sizes: Sizes, fence: Fence) -> Self {
         let limit = limit.min(MOST);
+        let cells = cells.min(MOST_CELLS);
         Self {
-            word: CachePadded::new(Atomic::new(Word::all_free(limit))),
+            word: CachePadded::new(AtomicU64::new(Word::all_free(limit).bits())),
             limits: CachePadded::new(Limits {
                 limit: AtomicU64::new(limit),
                 version: AtomicU64::new(0),
@@ -131,7 +138,7 @@ impl Central {
             }),
             peak: CachePadded::new(AtomicU64::new(0)),
             visitors: CachePadded::new(AtomicU64::new(0)),
-            cells: (0..cells).map(|_| CachePadded::new(Cell::new())).collect(),
+            lines: (0..=cells).map(|_| CachePadded::new(Cell::new())).collect(),
             vacant: Mutex::new((0..cells).map(Reverse).collect()),
             publishing: Mutex::new(()),
             sizes,
@@ -143,36 +150,45 @@ impl Central {
         self.fence
     }
 
-    pub(super) const fn cells(&self) -> &Arc<[CachePadded<Cell>]> {
-        &self.cells
+    /// The line of a handle: its own cell, or that of all who have none.
+    pub(super) fn line(&self, index: usize) -> &Cell {
+        self.lines.get(index).unwrap_or(&self.lines[self.cells().len()])
     }
 
-    /// A cell for one owner at a time, with what is in its hand; none where all have owners.
-    pub(super) fn claim(&self) -> Option<(usize, Hand)> {
+    pub(super) fn cells(&self) -> &[CachePadded<Cell>] {
+        &self.lines[..self.lines.len() - 1]
+    }
+
+    /// What was counted by all, ever.
+    pub(super) fn totals(&self) -> Totals {
+        self.lines.iter().map(|cell| cell.totals()).fold(Totals::default(), |sum, line| Totals {
+            admitted: sum.admitted.wrapping_add(line.admitted),
+            released: sum.released.wrapping_add(line.released),
+            refused: sum.refused.wrapping_add(line.refused),
+        })
+    }
+
+    /// A cell for one owner at a time; where all have owners, the line of those who own none.
+    pub(super) fn claim(&self) -> usize {
         let mut vacant = self.vacant.lock();
-        let Reverse(index) = vacant.pop()?;
+        let Some(Reverse(index)) = vacant.pop() else { return NO_CELL };
         let claimed = self.claimed().max(index as u64 + 1);
         // Relaxed, both: they publish nothing. Who begins an epoch without having seen them gives
         // this cell no share; its owner then ends that epoch.
         self.limits.claimed.store(claimed, Ordering::Relaxed);
         let begin_at = self.sizes.begin_at(claimed).cast_unsigned();
         self.limits.begin_at.store(begin_at, Ordering::Relaxed);
-        Some((index, self.cells[index].hand()))
+        index
     }
 
     /// Gives a cell back. What was taken of its share stays counted there.
     pub(super) fn leave(&self, index: usize) {
-        if self.has_cell(index) {
+        if index != NO_CELL {
             self.vacant.lock().push(Reverse(index));
         }
     }
 
-    /// Whether a handle with this index owns a cell.
-    fn has_cell(&self, index: usize) -> bool {
-        index < self.cells.len()
-    }
-
-    fn claimed(&self) -> u64 {
+    pub(super) fn claimed(&self) -> u64 {
         self.limits.claimed.load(Ordering::Relaxed)
     }
 
@@ -182,28 +198,22 @@ impl Central {
         word.free() >= self.limits.begin_at.load(Ordering::Relaxed).cast_signed()
     }
 
-    fn visit(&self) -> Visit<'_> {
-        // Acquire: partner is the Release of `Visit::drop`: every era that was begun by somebody
-        // who has left is seen. loom: an_epoch_that_wraps_is_not_mistaken
-        let alone = self.visitors.fetch_add(1, Ordering::Acquire) == 0;
-        Visit { visitors: &self.visitors, alone }
-    }
-
     #[inline]
-    fn word(&self) -> Word {
+    pub(super) fn word(&self) -> Word {
         // Acquire: partner is every change of the word, which is a Release.
-        self.word.load(Ordering::Acquire)
+        Word::from_bits(self.word.load(Ordering::Acquire))
     }
 
     /// The one step that changes the word.
     #[inline]
-    fn change(&self, from: Word, to: Word) -> Result<(), Word> {
+    pub(super) fn change(&self, from: Word, to: Word) -> Result<(), Word> {
         // AcqRel, and Acquire where it fails. Release: who sees a word sees the doors and limits
         // that it was made from, and what the holder of a unit that it counts as free did before.
         // Acquire: the mirror image. loom: a_released_unit_hands_over_what_its_holder_wrote,
         // the_peak_is_one_that_was_reached
         let order = (Ordering::AcqRel, Ordering::Acquire);
-        self.word.compare_exchange_weak(from, to, order.0, order.1).map(drop)
+        let changed = self.word.compare_exchange_weak(from.bits(), to.bits(), order.0, order.1);
+        changed.map(drop).map_err(Word::from_bits)
     }
 
     /// Whether there is no free unit anywhere: one load.
@@ -213,7 +223,7 @@ impl Central {
     }
 
     /// Takes from the word where nothing is shared nor will be; none where the slow path decides.
-    #[inline(never)]
+    #[inline]
     pub(super) fn admit_exact(&self, ask: Ask) -> Option<i64> {
         let mut word = self.word();
         loop {
@@ -231,44 +241,45 @@ impl Central {
     /// Takes what is asked for, from the share of cell `index` or from the word.
     #[cold]
     #[inline(never)]
-    pub(super) fn admit(&self, mut hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
+    pub(super) fn admit(&self, mut hand: Hand, index: usize, ask: Ask) -> (Hand, Taken) {
         let mut visit = self.visit();
+        let has_cell = index != NO_CELL;
         loop {
             let word = self.word();
             let cell = self.cell_in(word, index);
             match word.phase() {
                 Phase::Exact => {
-                    if self.begin(word, Some((ask, self.has_cell(index))), &mut visit) {
+                    if self.begin(word, Some((ask, has_cell)), &mut visit) {
                         continue;
                     }
                     match word.take(ask) {
-                        None => return (Hand::CLOSED, 0),
+                        None => return (Hand::CLOSED, Taken::FromWord(0)),
                         Some((next, granted)) if self.change(word, next).is_ok() => {
-                            return (Hand::CLOSED, granted);
+                            return (Hand::CLOSED, Taken::FromWord(granted));
                         }
                         Some(_) => {}
                     }
                 }
                 Phase::Closing => {
-                    if let Some(cell) = cell.filter(|_| hand.is_of(word.epoch())) {
-                        cell.settle_own(hand);
+                    if let Some(cell) = cell.filter(|cell| cell.is_open_in(word.epoch())) {
+                        cell.settle_own();
                     }
-                    self.help(word, Some((ask, self.has_cell(index))), &mut visit);
+                    self.help(word, Some((ask, has_cell)), &mut visit);
                 }
                 Phase::Shared => {
-                    let from_share = cell.and_then(|cell| self.add(word, cell, hand, ask.most()));
-                    match from_share {
-                        Some(Ok(after)) => return (after, ask.most()),
-                        Some(Err(kept)) => hand = kept,
+                    match cell.and_then(|cell| self.take_share(word, cell, hand, ask.most())) {
+                        Some((after, true)) => return (after, Taken::FromShare),
+                        Some((kept, false)) => hand = kept,
+                        // The epoch ends for this cell: the word will say what comes next.
                         None => hand = Hand::CLOSED,
                     }
                     // A used-up share ends its epoch, so the next one is larger or the word is as
                     // lean as in Exact. Those without a cell take from the word what is there.
                     let fits = word.take(Ask::all(ask.most().cast_unsigned()));
                     match fits {
-                        Some((next, granted)) if !self.has_cell(index) => {
+                        Some((next, granted)) if !has_cell => {
                             if self.change(word, next).is_ok() {
-                                return (hand, granted);
+                                return (hand, Taken::FromWord(granted));
                             }
                         }
                         _ => {
@@ -280,173 +291,102 @@ impl Central {
         }
     }
 
-    /// Gives back where nothing is shared nor will be; none where the slow path decides.
-    #[inline(never)]
-    pub(super) fn release_exact(&self, units: i64) -> Option<()> {
-        let unchanged = self.limits.begin()?;
+    /// Gives `units` back to the word: in any phase that is right, and in Exact it is all there is
+    /// to do. Otherwise what [`after_release`](Self::after_release) wants to know.
+    #[inline]
+    pub(super) fn release(&self, units: i64) -> Result<(), Given> {
+        let unchanged = self.limits.begin();
+        let before = self.give(units);
+        if unchanged.is_some_and(|(_, limit)| self.is_plain_release(before, units, limit)) {
+            return Ok(());
+        }
+        Err(Given { unchanged, before, units })
+    }
+
+    /// Adds to the free units of the word; the word before.
+    #[inline]
+    fn give(&self, units: i64) -> Word {
+        if units <= MOST_ADDED {
+            // AcqRel: as in `change`. loom: a_released_unit_hands_over_what_its_holder_wrote
+            return Word::from_bits(self.word.fetch_add(Word::added(units), Ordering::AcqRel));
+        }
         let mut word = self.word();
-        loop {
-            let next = word.give(units);
-            // A limit that has changed since only sends the release to the slow path, or lets it
-            // pass as any release passes while a limit is being changed.
-            if !word.is_exact() || self.may_begin(next) || next.free() > unchanged.1 {
-                return None;
-            }
-            match self.change(word, next) {
-                Ok(()) => {
-                    self.note_peak(Some(unchanged), word);
-                    return Some(());
-                }
-                Err(seen) => word = seen,
-            }
+        while let Err(seen) = self.change(word, word.give(units)) {
+            word = seen;
         }
+        word
     }
 
-    /// Gives `units` back, to the share of cell `index` or to the word. Whether they were in use:
-    /// where the word alone counts, a release of what is not changes nothing.
+    /// Whether a release from `before` was in use, made no peak known and begins nothing, for all
+    /// that can be told without looking twice.
+    #[inline]
+    fn is_plain_release(&self, before: Word, units: i64, limit: i64) -> bool {
+        let free = before.free();
+        // Relaxed: as in `note_peak` and `may_begin`.
+        let peak = self.peak.load(Ordering::Relaxed).cast_signed();
+        let begin_at = self.limits.begin_at.load(Ordering::Relaxed).cast_signed();
+        // Nothing overflows: three terms of 36 bits.
+        let after = free + units;
+        before.is_exact() && after <= limit && limit - free <= peak && after < begin_at
+    }
+
+    /// What a release brings with it, for a handle whose cell is closed: what it has in hand next,
+    /// and whether the units were in use. Where the word alone counts, a release of what was not in
+    /// use is undone.
     #[cold]
     #[inline(never)]
-    pub(super) fn release(&self, mut hand: Hand, index: usize, units: i64) -> (Hand, bool) {
+    pub(super) fn after_release(&self, index: usize, given: Given) -> (Hand, bool) {
+        let Given { unchanged, before, units } = given;
         let mut visit = self.visit();
-        loop {
-            let version = self.limits.begin();
-            let word = self.word();
-            match (word.phase(), self.cell_in(word, index)) {
-                (Phase::Shared, Some(cell)) => {
-                    match self.add(word, cell, hand, -units) {
-                        Some(Ok(after)) => return (after, true),
-                        Some(Err(kept)) => hand = kept,
-                        // The epoch ends for this cell: the word will say what comes next.
-                        None => hand = Hand::CLOSED,
-                    }
-                }
-                (phase, _) => {
-                    if phase == Phase::Exact && self.is_excess(word, version, units) {
-                        return (Hand::CLOSED, false);
-                    }
-                    let next = word.give(units);
-                    if self.change(word, next).is_ok() {
-                        self.note_peak(version, word);
-                        if phase == Phase::Exact {
-                            self.begin(next, None, &mut visit);
-                        }
-                        return (Hand::CLOSED, true);
-                    }
-                }
-            }
+        if before.is_exact() && self.is_excess(before, unchanged, units) {
+            let undone = self.shift(-units);
+            self.finish(undone, &mut visit);
+            return (Hand::CLOSED, false);
         }
-    }
-
-    /// Whether `units` that the owner added while its door was closed are counted.
-    #[cold]
-    pub(super) fn resolve(&self, hand: Hand, index: usize, units: i64) -> bool {
-        self.cells.get(index).is_some_and(|cell| cell.resolve(hand, units))
+        self.note_peak(unchanged, before);
+        let word = self.word();
+        let hand = match (word.phase(), self.cell_in(word, index)) {
+            (Phase::Shared, Some(cell)) => cell.open(word, self.sizes, self.fence),
+            (Phase::Exact, _) => {
+                self.begin(word, None, &mut visit);
+                None
+            }
+            _ => None,
+        };
+        (hand.unwrap_or(Hand::CLOSED), true)
     }
 
     /// The cell of `index`, where it holds a share in the epoch of `word`.
     fn cell_in(&self, word: Word, index: usize) -> Option<&Cell> {
-        let cell = self.cells.get(index).filter(|_| (index as u64) < word.cells());
-        cell.map(|cell| &**cell)
+        (index != NO_CELL && (index as u64) < word.cells()).then(|| self.line(index))
     }
 
-    fn begin_at(&self, word: Word) -> i64 {
-        self.sizes.begin_at(self.claimed().max(word.cells()))
-    }
-
-    /// Adds to a share, opening it first where its owner has not in this epoch. The hand that is
-    /// left where the share does not suffice; none where the epoch is over for the cell.
-    fn add(&self, word: Word, cell: &Cell, hand: Hand, units: i64) -> Option<Result<Hand, Hand>> {
-        let mut hand = if hand.is_of(word.epoch()) { hand } else { cell.open(word, self.sizes)? };
-        if !hand.has(units) {
-            return Some(Err(hand));
-        }
-        match cell.add(&hand, units, self.fence) {
-            Some(taken) => {
-                hand.keep(taken);
-                Some(Ok(hand))
-            }
-            None if cell.resolve(hand, units) => Some(Ok(Hand::CLOSED)),
-            None => None,
+    /// Takes from a share, opening it first where its owner has not in this epoch: what is in hand
+    /// then, and whether the share sufficed. None where the epoch is over for the cell.
+    fn take_share(&self, word: Word, cell: &Cell, hand: Hand, units: i64) -> Option<(Hand, bool)> {
+        let is_open = hand.is_open() && cell.is_open_in(word.epoch());
+        let hand = if is_open { hand } else { cell.open(word, self.sizes, self.fence)? };
+        match cell.admit(units, hand) {
+            Ok(()) => Some((hand, true)),
+            Err(Miss::Short) => Some((hand, false)),
+            Err(Miss::Shut) => self.resolve_taken(cell, hand, units).map(|hand| (hand, true)),
         }
     }
 
-    /// Begins an epoch from a `word` in which nothing is shared and enough is free; whether the
-    /// word is to be read again.
-    fn begin(&self, word: Word, ask: Option<(Ask, bool)>, visit: &mut Visit<'_>) -> bool {
-        if word.free() < self.begin_at(word) {
-            return false;
+    /// Whether `units` that the owner took without seeing an open door are counted: what is in hand
+    /// then. Else they are not, and the cell is closed.
+    pub(super) fn resolve_taken(&self, cell: &Cell, hand: Hand, units: i64) -> Option<Hand> {
+        let counted = cell.resolve(units);
+        if !counted {
+            cell.count_admitted(-units);
         }
-        let version = self.limits.begin();
-        let Some(next) = self.share_out(word, ask, visit) else { return false };
-        if self.change(word, next).is_ok() {
-            self.note_peak(version, word);
-        }
-        true
+        counted.then_some(self.kept(hand))
     }
 
-    fn share_out(
-        &self,
-        word: Word,
-        ask: Option<(Ask, bool)>,
-        visit: &mut Visit<'_>,
-    ) -> Option<Word> {
-        let next = word.share_out(self.claimed(), self.sizes, ask)?;
-        (!self.sizes.begins_era(next.epoch()) || visit.may_begin_era()).then_some(next)
-    }
-
-    /// Takes all shares of the epoch of `word` back, together with whoever else does. When it
-    /// returns, that epoch is over.
-    fn help(&self, word: Word, ask: Option<(Ask, bool)>, visit: &mut Visit<'_>) {
-        let Some(returned) = self.take_back(word) else { return };
-        let mut now = self.word();
-        while (now.phase(), now.epoch()) == (Phase::Closing, word.epoch()) {
-            let version = self.limits.begin();
-            let settled = now.settle(returned);
-            let next = self.share_out(settled, ask, visit).unwrap_or(settled);
-            // Won: the epoch is over. Lost: a helper has ended it with the same units, or the word
-            // has gained or lost some, and its new value decides.
-            // loom: two_helpers_close_at_once
-            match self.change(now, next) {
-                Ok(()) => return self.note_peak(version, settled),
-                Err(seen) => now = seen,
-            }
-        }
-    }
-
-    /// Closes and settles every cell: the units that are left in their shares. None where the
-    /// epoch is over.
-    fn take_back(&self, word: Word) -> Option<i64> {
-        let cells = self.cells.get(..usize::try_from(word.cells()).ok()?)?;
-        let mut unsettled = false;
-        for cell in cells {
-            unsettled |= cell.shut(word.epoch(), self.sizes)?;
-        }
-        if unsettled && !self.owners_settle(cells, word.epoch()) {
-            // Partner: the light fence of `Cell::add`, between its store and its look at the door
-            // (C3). Every helper passes its own: another one's may have been before a store that
-            // this one must see. loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit,
-            // two_helpers_close_at_once
-            self.fence.heavy();
-        }
-        let mut returned = 0;
-        for cell in cells {
-            returned += word.share() - cell.settle(word.epoch())?;
-        }
-        Some(returned)
-    }
-
-    /// Gives the owners a moment to settle their cells themselves, as those do that are admitting
-    /// just now: what another processor notices in some nanoseconds costs some microseconds to
-    /// interrupt it for. The moment is bounded: nobody is waited for.
-    fn owners_settle(&self, cells: &[CachePadded<Cell>], epoch: u64) -> bool {
-        let mut patience = self.sizes.patience;
-        cells.iter().all(|cell| {
-            while patience > 0 && cell.is_closing(epoch) {
-                patience -= 1;
-                std::hint::spin_loop();
-            }
-            patience > 0
-        })
+    /// What is in hand after units that were counted although the door was not seen open: behind a
+    /// light fence it is closed then, behind a full one it may be guarded.
+    pub(super) fn kept(&self, hand: Hand) -> Hand {
+        if self.fence == Fence::Full { hand } else { Hand::CLOSED }
     }
 
     /// Changes the limit. When it returns, nothing is admitted beyond the new one.
@@ -465,18 +405,20 @@ impl Central {
         self.limits.version.store(version + 1, Ordering::Release);
         self.limits.limit.store(limit, Ordering::Release);
         let mut visit = self.visit();
+        let changed = self.shift(limit.cast_signed() - old.cast_signed());
+        self.limits.version.store(version + 2, Ordering::Release);
+        self.finish(changed, &mut visit);
+    }
+
+    /// Moves what is free by `units`; the word after. Shares that it does not cover are closing.
+    fn shift(&self, units: i64) -> Word {
         let mut word = self.word();
-        let changed = loop {
-            let next = word.change(limit.cast_signed() - old.cast_signed());
+        loop {
+            let next = word.change(units);
             match self.change(word, next) {
-                Ok(()) => break next,
+                Ok(()) => return next,
                 Err(seen) => word = seen,
             }
-        };
-        self.limits.version.store(version + 2, Ordering::Release);
-        if changed.phase() == Phase::Closing {
-            // Until then a worker may take from a share that the new limit does not cover.
-            self.help(changed, None, &mut visit);
         }
     }
 
@@ -491,7 +433,7 @@ impl Central {
     /// Raises the peak to what was in use by `word`, in which nothing is shared, where the limit
     /// did not change meanwhile.
     #[inline]
-    fn note_peak(&self, version: Option<(u64, i64)>, word: Word) {
+    pub(super) fn note_peak(&self, version: Option<(u64, i64)>, word: Word) {
         let Some((version, limit)) = version.filter(|_| word.is_exact()) else { return };
         let used = limit.saturating_sub(word.free()).max(0).cast_unsigned();
         // Relaxed, both: the peak is a figure of its own, it publishes nothing.
@@ -518,11 +460,5 @@ impl Central {
             }
             word = seen;
         }
-    }
-
-    /// The units that are left in the shares of the epoch of `word`, as far as can be seen.
-    fn shared(&self, word: Word) -> i64 {
-        let cells = (0_u64..).zip(self.cells.iter()).take_while(|(i, _)| *i < word.cells());
-        cells.map(|(_, cell)| word.share() - cell.seen(word.epoch())).sum()
     }
 }

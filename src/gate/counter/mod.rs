@@ -14,15 +14,15 @@
 //!
 //! One [`word`] holds the phase, the epoch, how many cells have a share in it, how large each
 //! share is, and the units that are *free* in no share. A [`cell`] a worker holds what it has
-//! *taken* of its share in this epoch, which only its owner writes, and a *door*, which its owner
-//! opens and everyone closes.
+//! admitted and given back, which only its owner writes and which tells what it has *taken* of its
+//! share in this epoch, and a *door*, which its owner opens and everyone closes.
 //!
-//! * **Exact**: nothing is shared. Admission and release are one compare-and-swap of the word; a
-//!   refusal is one load.
+//! * **Exact**: nothing is shared. Admission is one compare-and-swap of the word, release one
+//!   addition to it; a refusal is one load.
 //! * **Shared**: begun by one swap of the word, which gives every cell its share at once. A worker
-//!   opens its door when it first needs its share in the epoch, then stores what it has taken,
-//!   passes a light fence and looks whether the door is still open. A worker without a cell takes
-//!   from the word.
+//!   opens its door when it first needs its share in the epoch, then stores what it has admitted
+//!   or given back, passes a light fence and looks whether the door is still open. A worker
+//!   without a cell takes from the word.
 //! * **Closing**: begun by one swap, when a share is used up. Whoever comes by closes every door,
 //!   passes a heavy fence, settles every cell at what its owner has taken, and ends the epoch with
 //!   one swap that adds up what is left: back to Exact, or to the next epoch's shares.
@@ -40,9 +40,9 @@
 //! * **C2** In phase Shared the word's free units are not negative, nor is any share less taken:
 //!   so nothing is admitted beyond the limit. A limit that is lowered by more than is free in the
 //!   word begins Closing in the same swap.
-//! * **C3** An owner stores *taken* and then loads its door; a closer closes the door and then
-//!   loads *taken*, each with a fence in between. So either the owner sees the door closed or the
-//!   closer sees the store. An owner that sees its door open has been counted.
+//! * **C3** An owner stores what it moved and then loads its door; a closer closes the door and
+//!   then loads what was moved, each with a fence in between. So either the owner sees the door
+//!   closed or the closer sees the store. An owner that sees its door open has been counted.
 //! * **C4** A cell is settled once an epoch, by whoever swaps its door first, its owner included:
 //!   at what the owner had taken before an operation that is under way, or after it. The owner
 //!   learns from the settled value which of the two it was, and a door that is skipped in later
@@ -61,7 +61,8 @@
 //!
 //! # Orderings
 //!
-//! In the tables of [`cell`] and [`central`], with the loom test that fails without each.
+//! In the tables of [`cell`], [`central`] and [`epoch`], with
+//! the loom test that fails without each.
 //!
 //! # Progress
 //!
@@ -75,6 +76,7 @@
 
 mod cell;
 mod central;
+mod epoch;
 mod seat;
 #[cfg(all(test, not(tollgate_loom)))]
 mod tests;
@@ -82,16 +84,13 @@ mod word;
 
 use std::sync::Arc;
 
-use self::cell::Hand;
-use self::central::Central;
-pub use self::seat::Seat;
+use self::cell::{Hand, Totals};
+use self::central::{Central, NO_CELL, Taken};
+pub use self::seat::{Burst, Seat};
 use self::word::{Ask, MOST, MOST_CELLS, Sizes};
 use crate::sync::Fence;
 
 pub(crate) use self::central::Moment;
-
-/// The index of a handle that owns no cell.
-const NO_CELL: usize = usize::MAX;
 
 /// Counts units in use under one limit.
 ///
@@ -113,8 +112,8 @@ const NO_CELL: usize = usize::MAX;
 ///
 /// # What a caller owes
 ///
-/// A unit that was admitted is released once, by whomever. Releases of what is not in use change
-/// nothing where the limit is small or nearly reached, and [`release`](Self::release) says so;
+/// A unit that was admitted is released once, by whomever. Releases of what is not in use are taken
+/// back at once where the limit is small or nearly reached, and [`release`](Self::release) says so;
 /// while shares are out nobody can tell them from a unit that another worker admitted, and they
 /// show as [`Usage::excess`] once they outnumber what is in use.
 #[derive(Clone, Debug)]
@@ -169,8 +168,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// One line of 128 bytes for each of 128 workers.
-    const CELLS: usize = if cfg!(tollgate_loom) { 3 } else { 128 };
+    /// One line of 128 bytes for each of 255 workers.
+    const CELLS: usize = if cfg!(tollgate_loom) { 3 } else { MOST_CELLS };
 
     /// What production uses.
     ///
@@ -207,8 +206,7 @@ impl Counter {
             epoch_bits: layout.epoch_bits,
             patience: layout.patience,
         };
-        let cells = layout.cells.min(MOST_CELLS);
-        Self { central: Arc::new(Central::new(limit, cells, sizes, layout.fence)) }
+        Self { central: Arc::new(Central::new(limit, layout.cells, sizes, layout.fence)) }
     }
 
     /// A place for one worker.
@@ -225,16 +223,24 @@ impl Counter {
     /// Gives back `units` without a seat, wherever they were admitted; whether they were in use.
     pub fn release(&self, units: u64) -> bool {
         let units = Ask::all(units).most();
-        self.central.release_exact(units).is_some()
-            || self.central.release(Hand::CLOSED, NO_CELL, units).1
+        let in_use = match self.central.release(units) {
+            Ok(()) => true,
+            Err(given) => self.central.after_release(NO_CELL, given).1,
+        };
+        if in_use {
+            self.central.line(NO_CELL).count_released_by_many(units);
+        }
+        in_use
     }
 
     fn take(&self, ask: Ask) -> i64 {
-        if self.central.is_full() {
-            return 0;
-        }
-        let slowly = || self.central.admit(Hand::CLOSED, NO_CELL, ask).1;
-        self.central.admit_exact(ask).unwrap_or_else(slowly)
+        let slowly = || match self.central.admit(Hand::CLOSED, NO_CELL, ask) {
+            (_, Taken::FromWord(granted)) => granted,
+            (_, Taken::FromShare) => ask.most(),
+        };
+        let granted = self.central.admit_exact(ask).unwrap_or_else(slowly);
+        self.central.line(NO_CELL).count_taken_by_many(granted);
+        granted
     }
 
     /// Changes the limit while units come and go.
@@ -259,6 +265,11 @@ impl Counter {
 
     pub(crate) fn moment(&self) -> Moment {
         self.central.moment()
+    }
+
+    /// What was counted, ever.
+    pub(crate) fn totals(&self) -> Totals {
+        self.central.totals()
     }
 
     /// How workers see each other's stores in time.

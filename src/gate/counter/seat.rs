@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::NO_CELL;
-use super::cell::{Cell, Hand};
-use super::central::Central;
+use yoke::Yoke;
+
+use super::cell::{Cell, Hand, Miss};
+use super::central::{Central, Given, NO_CELL, Taken};
 use super::word::Ask;
-use crate::sync::{CachePadded, Fence};
 
 /// One worker's place at a [`Counter`](super::Counter).
 ///
@@ -15,25 +15,68 @@ use crate::sync::{CachePadded, Fence};
 /// counted; its place goes to the next worker.
 #[derive(Debug)]
 pub struct Seat {
+    /// The owner's cell, or the line of those who have none, and the counter that keeps it: one
+    /// load away, because it is the first thing that every operation needs.
+    cell: Yoke<&'static Cell, Arc<Central>>,
     hand: Hand,
-    fence: Fence,
-    cells: Arc<[CachePadded<Cell>]>,
-    /// Where the owner's cell is; beyond them where all had owners.
+    /// Which cell it is, or [`NO_CELL`].
     index: usize,
-    central: Arc<Central>,
+}
+
+/// A seat, for a loop over a burst of packets.
+///
+/// It does what the seat does. A seat has to be read from memory for every packet, because other
+/// threads' stores could be anywhere as far as a compiler knows; what a burst consists of stays in
+/// registers.
+///
+/// ```
+/// # use tollgate::gate::counter::Counter;
+/// let mut seat = Counter::new(10).seat();
+/// let mut burst = seat.burst();
+/// let admitted = (0..32).filter(|_packet| burst.admit()).count();
+/// assert_eq!(admitted, 10);
+/// ```
+#[derive(Debug)]
+pub struct Burst<'a> {
+    cell: &'a Cell,
+    central: &'a Central,
+    /// The seat's, as long as it does not change.
+    hand: Hand,
+    seat: &'a mut Hand,
+    index: usize,
 }
 
 impl Seat {
     pub(super) fn new(central: Arc<Central>) -> Self {
-        let (index, hand) = central.claim().unwrap_or((NO_CELL, Hand::CLOSED));
-        Self { hand, fence: central.fence(), cells: Arc::clone(central.cells()), index, central }
+        let index = central.claim();
+        let hand = central.line(index).hand();
+        let cell = Yoke::attach_to_cart(central, |central| central.line(index));
+        Self { cell, hand, index }
+    }
+
+    /// This seat, for a loop over a burst of packets.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "else it is in memory again")]
+    pub fn burst(&mut self) -> Burst<'_> {
+        Burst {
+            cell: self.cell.get(),
+            central: self.cell.backing_cart(),
+            hand: self.hand,
+            seat: &mut self.hand,
+            index: self.index,
+        }
     }
 
     /// Admits one unit, unless the limit is reached.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     #[must_use = "a unit that was admitted is in use until it is released"]
     pub fn admit(&mut self) -> bool {
-        self.take(Ask::ONE) == 1
+        // Not by way of `burst`, which would load what is only needed elsewhere.
+        match self.cell.get().admit(1, self.hand) {
+            Ok(()) => true,
+            Err(miss) => self.burst().take_one_elsewhere(miss),
+        }
     }
 
     /// Admits `units` at once, or none where not all of them fit.
@@ -47,7 +90,7 @@ impl Seat {
     #[inline]
     #[must_use = "units that were admitted are in use until they are released"]
     pub fn admit_all(&mut self, units: u64) -> bool {
-        units == 0 || self.take(Ask::all(units)) > 0
+        self.burst().admit_all(units)
     }
 
     /// Admits as many of `units` as there is room for, at one instant; how many.
@@ -61,83 +104,201 @@ impl Seat {
     #[inline]
     #[must_use = "units that were admitted are in use until they are released"]
     pub fn admit_up_to(&mut self, units: u64) -> u64 {
-        if units == 0 { 0 } else { self.take(Ask::up_to(units)).cast_unsigned() }
+        self.burst().admit_up_to(units)
     }
 
     /// Gives back `units` that were admitted on any seat; whether they were in use.
     ///
     /// Give back what was admitted, once: see [`Counter`](super::Counter#what-a-caller-owes).
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     pub fn release(&mut self, units: u64) -> bool {
         let units = Ask::all(units).most();
-        if self.hand.is_open() {
-            if self.add(-units) {
-                return true;
-            }
-        } else if self.central.release_exact(units).is_some() {
-            return true;
-        }
-        let in_use;
-        (self.hand, in_use) = release_slowly(&self.central, self.hand, self.index, units);
-        in_use
+        let shared = self.index != NO_CELL && self.cell.get().release(units);
+        shared || self.burst().release_elsewhere(units)
     }
-
-    // The slow paths take the hand by value and give it back; the others touch its fields one by
-    // one, because a copy of the whole just after a store to one field stalls the processor.
-
-    #[inline]
-    fn take(&mut self, ask: Ask) -> i64 {
-        if self.hand.has(ask.most()) {
-            if self.add(ask.most()) {
-                return ask.most();
-            }
-        } else if self.central.is_full() {
-            return 0;
-        } else if let Some(granted) = self.central.admit_exact(ask) {
-            return granted;
-        }
-        let granted;
-        (self.hand, granted) = take_slowly(&self.central, self.hand, self.index, ask);
-        granted
-    }
-
-    /// Counts on the owner's own cell, with an open hand: only a seat with a cell has one.
-    #[inline]
-    fn add(&mut self, units: i64) -> bool {
-        let cell = self.cells.get(self.index);
-        let taken = cell.and_then(|cell| cell.add(&self.hand, units, self.fence));
-        taken.is_some_and(|taken| {
-            self.hand.keep(taken);
-            true
-        })
-    }
-}
-
-/// Takes what is not in the share, or was added to it while the door was closed.
-#[cold]
-#[inline(never)]
-fn take_slowly(central: &Central, hand: Hand, index: usize, ask: Ask) -> (Hand, i64) {
-    if !hand.has(ask.most()) {
-        return central.admit(hand, index, ask);
-    }
-    if central.resolve(hand, index, ask.most()) {
-        return (Hand::CLOSED, ask.most());
-    }
-    central.admit(Hand::CLOSED, index, ask)
-}
-
-/// Gives back without a share, or what was given to it while the door was closed.
-#[cold]
-#[inline(never)]
-fn release_slowly(central: &Central, hand: Hand, index: usize, units: i64) -> (Hand, bool) {
-    if hand.is_open() && central.resolve(hand, index, -units) {
-        return (Hand::CLOSED, true);
-    }
-    central.release(Hand::CLOSED, index, units)
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.central.leave(self.index);
+        self.cell.backing_cart().leave(self.index);
     }
+}
+
+impl Burst<'_> {
+    /// As [`Seat::admit`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
+    #[must_use = "a unit that was admitted is in use until it is released"]
+    pub fn admit(&mut self) -> bool {
+        match self.cell.admit(1, self.hand) {
+            Ok(()) => true,
+            Err(miss) => self.take_one_elsewhere(miss),
+        }
+    }
+
+    /// As [`Seat::admit_all`].
+    #[inline]
+    #[must_use = "units that were admitted are in use until they are released"]
+    pub fn admit_all(&mut self, units: u64) -> bool {
+        units == 0 || self.take(Ask::all(units)) > 0
+    }
+
+    /// As [`Seat::admit_up_to`].
+    #[inline]
+    #[must_use = "units that were admitted are in use until they are released"]
+    pub fn admit_up_to(&mut self, units: u64) -> u64 {
+        if units == 0 { 0 } else { self.take(Ask::up_to(units)).cast_unsigned() }
+    }
+
+    /// As [`Seat::release`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
+    pub fn release(&mut self, units: u64) -> bool {
+        let units = Ask::all(units).most();
+        let shared = self.index != NO_CELL && self.cell.release(units);
+        shared || self.release_elsewhere(units)
+    }
+
+    #[inline]
+    fn take(&mut self, ask: Ask) -> i64 {
+        match self.cell.admit(ask.most(), self.hand) {
+            Ok(()) => ask.most(),
+            Err(miss) => self.take_elsewhere(miss, ask),
+        }
+    }
+
+    /// Takes one unit that is not in the share, as far as the share knows.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a flood's refusals are as cheap as admissions")]
+    fn take_one_elsewhere(&mut self, miss: Miss) -> bool {
+        if miss == Miss::Short && self.index != NO_CELL {
+            if self.central.is_full() {
+                self.cell.count_refused();
+                return false;
+            }
+            if !self.hand.is_open()
+                && let Some(granted) = take_one_from_word(self.central, self.cell)
+            {
+                return granted == 1;
+            }
+        }
+        self.take_elsewhere(miss, Ask::ONE) == 1
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "else the burst is in memory")]
+    fn take_elsewhere(&mut self, miss: Miss, ask: Ask) -> i64 {
+        let granted;
+        (self.hand, granted) = take_elsewhere(self.central, self.hand, self.index, miss, ask);
+        *self.seat = self.hand;
+        granted
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "else the burst is in memory")]
+    fn release_elsewhere(&mut self, units: i64) -> bool {
+        let in_use;
+        (self.hand, in_use) = if units == 1 {
+            release_one_elsewhere(self.central, self.hand, self.index)
+        } else {
+            release_elsewhere(self.central, self.hand, self.index, units)
+        };
+        *self.seat = self.hand;
+        in_use
+    }
+}
+
+// The longer ways take the hand by value and give it back: what they cannot reach stays in
+// registers over a packet loop. Those for one unit are the lean ones: while a limit is nearly
+// reached all traffic goes through them.
+
+#[inline(never)]
+fn take_one_from_word(central: &Central, cell: &Cell) -> Option<i64> {
+    let granted = central.admit_exact(Ask::ONE)?;
+    count(cell, granted);
+    Some(granted)
+}
+
+/// Takes what is not in the share, or was taken from it while the door was not seen open.
+#[cold]
+#[inline(never)]
+fn take_elsewhere(
+    central: &Central,
+    mut hand: Hand,
+    index: usize,
+    miss: Miss,
+    ask: Ask,
+) -> (Hand, i64) {
+    let cell = central.line(index);
+    if miss == Miss::Shut {
+        match central.resolve_taken(cell, hand, ask.most()) {
+            Some(kept) => return (kept, ask.most()),
+            None => hand = Hand::CLOSED,
+        }
+    }
+    let exact = if hand.is_open() { None } else { central.admit_exact(ask) };
+    let (hand, taken) = match exact {
+        Some(granted) => (hand, Taken::FromWord(granted)),
+        None => central.admit(hand, index, ask),
+    };
+    let Taken::FromWord(granted) = taken else { return (hand, ask.most()) };
+    if index == NO_CELL {
+        cell.count_taken_by_many(granted);
+    } else {
+        count(cell, granted);
+    }
+    (hand, granted)
+}
+
+/// Counts what the owner has taken from the word; nothing is a refusal.
+#[inline]
+fn count(cell: &Cell, granted: i64) {
+    if granted == 0 {
+        cell.count_refused();
+    } else {
+        cell.count_admitted(granted);
+    }
+}
+
+#[inline(never)]
+fn release_one_elsewhere(central: &Central, hand: Hand, index: usize) -> (Hand, bool) {
+    if hand.is_open() || index == NO_CELL {
+        return release_elsewhere(central, hand, index, 1);
+    }
+    match central.release(1) {
+        Ok(()) => (Hand::CLOSED, true),
+        Err(given) => after_release(central, index, given),
+    }
+}
+
+/// Gives back what is counted on the owner's line and not in its share, or was given to the share
+/// while the door was not seen open.
+#[cold]
+#[inline(never)]
+fn release_elsewhere(central: &Central, hand: Hand, index: usize, units: i64) -> (Hand, bool) {
+    if hand.is_open() && central.line(index).resolve(-units) {
+        return (central.kept(hand), true);
+    }
+    match central.release(units) {
+        Ok(()) if index != NO_CELL => (Hand::CLOSED, true),
+        Ok(()) => {
+            central.line(index).count_released_by_many(units);
+            (Hand::CLOSED, true)
+        }
+        Err(given) => after_release(central, index, given),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn after_release(central: &Central, index: usize, given: Given) -> (Hand, bool) {
+    let units = given.units();
+    let (hand, in_use) = central.after_release(index, given);
+    match (index == NO_CELL, in_use) {
+        (true, true) => central.line(index).count_released_by_many(units),
+        (false, false) => central.line(index).uncount_released(units),
+        _ => {}
+    }
+    (hand, in_use)
 }

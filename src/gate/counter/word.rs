@@ -17,6 +17,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::sync::Fence;
+
 const PHASE_BITS: u32 = 2;
 const EPOCH_BITS: u32 = 13;
 const CELL_BITS: u32 = 8;
@@ -32,6 +34,10 @@ pub(super) const MOST: u64 = (1 << (FREE_BITS - 2)) - 1;
 
 /// The most cells that one epoch gives shares to.
 pub(super) const MOST_CELLS: usize = (1 << CELL_BITS) - 1;
+
+/// The most units that are given back by an addition, which does not saturate: 255 threads at once
+/// that give back what is not in use stay within the range.
+pub(super) const MOST_ADDED: i64 = 1 << 26;
 
 const MOST_FREE: i64 = (1 << (FREE_BITS - 1)) - 1;
 const LARGEST_SHARE: u32 = (1 << SHARE_BITS) - 1;
@@ -129,11 +135,24 @@ impl Sizes {
 }
 
 /// What every thread decides from and changes in one step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
-#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Word(u64);
 
 impl Word {
+    pub(super) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    pub(super) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What is added to the bits to give `units` back.
+    #[inline]
+    pub(super) const fn added(units: i64) -> u64 {
+        units.cast_unsigned() << FREE_SHIFT
+    }
+
     /// `limit` units, all free, none shared.
     pub(super) fn all_free(limit: u64) -> Self {
         Self(0).with_free(limit.min(MOST).cast_signed())
@@ -193,7 +212,9 @@ impl Word {
     #[inline]
     pub(super) fn take(self, ask: Ask) -> Option<(Self, i64)> {
         let granted = ask.most.min(self.free());
-        (granted >= ask.least).then(|| (self.with_free(self.free() - granted), granted))
+        // What is granted is not more than is free: nothing to saturate.
+        let next = || Self(self.0.wrapping_sub(Self::added(granted)));
+        (granted >= ask.least).then(|| (next(), granted))
     }
 
     #[inline]
@@ -247,10 +268,12 @@ impl Word {
 /// Whether a cell's owner may use its share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DoorState {
+    /// It may, in this epoch, and a light fence is enough before it looks.
+    Open,
+    /// It may, in this epoch, and looks behind a full fence.
+    Guarded,
     /// The cell has had no share yet.
     Unused,
-    /// It may, in this epoch.
-    Open,
     /// It may not, and what it had taken is being settled.
     Closing,
     /// It may not; what it had taken is settled.
@@ -269,7 +292,7 @@ const DOOR_VALUE_SHIFT: u32 = DOOR_EPOCH_SHIFT + EPOCH_BITS;
 pub(super) struct Door(u64);
 
 impl Door {
-    pub(super) const UNUSED: Self = Self(0);
+    pub(super) const UNUSED: Self = Self::new(DoorState::Unused, 0, 0);
 
     const fn new(state: DoorState, epoch: u64, value: i64) -> Self {
         let value = value.cast_unsigned() << DOOR_VALUE_SHIFT;
@@ -277,22 +300,38 @@ impl Door {
     }
 
     /// The open door of the epoch of `word`.
-    pub(super) const fn open(word: Word) -> Self {
-        Self::new(DoorState::Open, word.epoch(), word.share())
+    pub(super) const fn open(word: Word, fence: Fence) -> Self {
+        let state = match fence {
+            Fence::Asymmetric => DoorState::Open,
+            Fence::Full => DoorState::Guarded,
+        };
+        Self::new(state, word.epoch(), word.share())
     }
 
     pub(super) const fn state(self) -> DoorState {
         match field(self.0, 0, DOOR_STATE_BITS) {
-            0 => DoorState::Unused,
-            1 => DoorState::Open,
-            2 => DoorState::Closing,
-            3 => DoorState::Settled,
+            0 => DoorState::Open,
+            1 => DoorState::Guarded,
+            2 => DoorState::Unused,
+            3 => DoorState::Closing,
+            4 => DoorState::Settled,
             _ => DoorState::Skipped,
         }
     }
 
     pub(super) const fn epoch(self) -> u64 {
         field(self.0, DOOR_EPOCH_SHIFT, EPOCH_BITS)
+    }
+
+    /// Whether the state is [`DoorState::Open`].
+    #[inline]
+    pub(super) const fn is_unguarded(self) -> bool {
+        self.0 & ((1 << DOOR_STATE_BITS) - 1) == DoorState::Open as u64
+    }
+
+    /// Whether its owner may use the share.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self.state(), DoorState::Open | DoorState::Guarded)
     }
 
     /// The share where the door is open, else the value that was settled last.
