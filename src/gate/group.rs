@@ -24,12 +24,12 @@
 //! | operation | ordering | partner | what it publishes |
 //! |---|---|---|---|
 //! | admit: swap the word | Acquire | release: swap (Release) | what the last holder did |
-//! | release: swap the word | Release | admit: swap (Acquire) | the same |
-//! | publish: swap the word | Release | `moment`, `admit`: read or swap (Acquire) | step 2 |
+//! | release: swap the word | both | admit: swap (Acquire) | the same |
+//! | publish: swap the word | Release | `moment`, `release`: read or swap (Acquire) | step 2 |
 //! | publish: store `limits` | Release | read of `limits` (Acquire) | step 1 or 3 |
 //! | publish: store `version` | Release | first read of `version` (Acquire) | the steps before |
 //!
-//! Everything else is `Relaxed`: exactness needs only that all changes of one word are in one
+//! Both: Acquire and Release. Everything else is `Relaxed`: exactness needs only that all changes of one word are in one
 //! order, which every atomic has.
 //!
 //! # Progress
@@ -84,38 +84,43 @@ impl Group {
     /// Returns the word that lacked the room, where one did. Refusing writes nothing.
     #[inline]
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Word> {
-        // Acquire: partner is the stores of `publish`. An older version than the word's only makes
-        // `note_peak` leave the peak to the publisher.
-        let version = self.limits.version.load(Ordering::Acquire);
         // Acquire: partner is the Release of `release`. Either the unit was free before, or this
         // swap follows the release that freed it and what its holder did is visible.
         // loom: a_released_unit_hands_over_what_its_holder_wrote
-        let taken = self.change(Ordering::Acquire, |word| word.take(*request))?;
-        self.note_peak(version, taken);
-        Ok(())
+        self.change(Ordering::Acquire, |word| word.take(*request)).map(drop)
     }
 
     /// Gives back what `request` took; says whether there was anything to give back.
     #[inline]
     pub(crate) fn release(&self, request: &Request) -> bool {
+        // Acquire: partner is the stores of `publish`. An older version than the word's only makes
+        // `note_peak` leave the peak to the publisher.
+        let version = self.limits.version.load(Ordering::Acquire);
         let mut word = self.free.load(Ordering::Relaxed);
         loop {
             // Relaxed: a guess that spares the certainty. Limits of another moment than the word's
             // may find a unit in use that is not, for as long as a publish takes; they never make
             // a unit that is in use look free for certain.
             let limits = self.limits.word.load(Ordering::Relaxed);
-            if !word.in_use(limits).covers(*request) && self.is_not_in_use(request) {
+            let used = word.in_use(limits);
+            if !used.covers(*request) && self.is_not_in_use(request) {
                 return false;
             }
             // Release: partner is the Acquire of `admit`.
             // loom: a_released_unit_hands_over_what_its_holder_wrote
-            match self.free.compare_exchange_weak(
-                word,
-                word.give(*request),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
+            // Acquire: partner is the swap of `publish`. Who takes a word of later limits sees in
+            // `note_peak` that a publisher has taken a step.
+            // loom: the_peak_is_one_that_was_reached
+            let order = (Ordering::AcqRel, Ordering::Relaxed);
+            let next = word.give(*request);
+            match self.free.compare_exchange_weak(word, next, order.0, order.1) {
+                Ok(_) => {
+                    // Relaxed: a guess as above, which `note_peak` makes certain.
+                    if !used.is_within(self.peak.load(Ordering::Relaxed), self.lanes) {
+                        self.note_peak(version, word);
+                    }
+                    return true;
+                }
                 Err(seen) => word = seen,
             }
         }
@@ -146,6 +151,8 @@ impl Group {
         if old == new {
             return;
         }
+        // What is released while the limits change leaves no peak: note it now.
+        self.note_peak(version, self.free.load(Ordering::Relaxed));
         // Release, in all of these: partner is an Acquire read in `moment`. Who sees a step sees
         // every step before it. loom: a_release_during_publish_is_not_excess,
         // the_peak_is_one_that_was_reached
@@ -157,7 +164,6 @@ impl Group {
         step(3);
         self.limits.word.store(new, Ordering::Release);
         step(4);
-        self.note_peak(version + 4, self.free.load(Ordering::Relaxed));
     }
 
     /// The limits, the free units and the peak. Of one moment under the publish lock.
@@ -190,8 +196,10 @@ impl Group {
 
     /// Raises the peak to what `free` says is in use, where the limits did not change meanwhile.
     ///
-    /// A peak that rises and falls wholly while a licence is being published may be missed.
-    #[inline]
+    /// What is in use falls at a release and nowhere else, so the words that releases leave tell
+    /// every peak but the present one. A peak that rises and falls wholly while a licence is being
+    /// published may be missed.
+    #[cold]
     fn note_peak(&self, version: u64, free: Word) {
         // Acquire: partner is the stores of `publish`; it keeps the next read behind it.
         let limits = self.limits.word.load(Ordering::Acquire);

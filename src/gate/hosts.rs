@@ -284,7 +284,9 @@ impl Hosts {
         let hosts = in_use(rule, HOST_LANES.map(|lane| used.lane(LANES, lane)));
         // Relaxed: a figure of its own; it publishes nothing. The limits cannot change meanwhile,
         // because the rule is locked.
-        self.peak.fetch_max(hosts, Ordering::Relaxed);
+        if hosts > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(hosts, Ordering::Relaxed);
+        }
     }
 
     /// The most inside hosts that counted at once.

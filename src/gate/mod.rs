@@ -95,7 +95,7 @@ pub use permit::{ClientlessSession, Permit};
 pub use refusal::Refusal;
 pub use token::{Part, Token};
 pub use usage::Usage;
-pub use worker::Worker;
+pub use worker::{Burst, Worker};
 
 /// Admission control for one firewall, shared by all of its threads.
 ///

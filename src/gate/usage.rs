@@ -90,7 +90,7 @@ impl Inner {
             Some(hosts) if limit == Limit::InsideHosts => {
                 (hosts.in_use(HOST_LANES.map(used)), hosts.peak())
             }
-            _ => (used(lane), moment.peak.lane(lanes, lane)),
+            _ => (used(lane), moment.peak.lane(lanes, lane).max(used(lane))),
         }
     }
 

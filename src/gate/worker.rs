@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::counter::{Counter, Seat};
+use super::counter::{self, Counter, Place, Seat};
 use super::stats::Block;
 use super::{HostPair, Inner, Refusal, Token};
 use crate::license::Kind;
@@ -20,11 +20,7 @@ pub struct Worker {
     stats: Block,
     /// Where connections are counted alone.
     connections: Option<Seat>,
-    /// How many licences had been published when a connection was refused last; more than any where
-    /// none was.
-    refused_at: u64,
-    /// That refusal: floods get the same answer again.
-    refusal: Refusal,
+    verdict: Verdict,
     /// A worker is not shared: its counters have one writer.
     not_sync: PhantomData<Cell<()>>,
 }
@@ -33,8 +29,36 @@ impl Worker {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let stats = inner.register.enter();
         let connections = inner.connections.as_ref().map(Counter::seat);
-        let refusal = inner.refusal_of_connection();
-        Self { inner, stats, connections, refused_at: u64::MAX, refusal, not_sync: PhantomData }
+        let verdict = Verdict { published: u64::MAX, refusal: inner.refusal_of_connection() };
+        Self { inner, stats, connections, verdict, not_sync: PhantomData }
+    }
+
+    /// This worker, for a loop over a burst of packets.
+    ///
+    /// It does what the worker does. A worker has to be read from memory for every packet, because
+    /// other threads' stores could be anywhere as far as a compiler knows; what a burst consists
+    /// of stays in registers.
+    ///
+    /// ```
+    /// # use tollgate::catalogue;
+    /// # use tollgate::gate::Gate;
+    /// # use tollgate::license::{Kind, Limit, RunningLicense, Unit};
+    /// # let gate = Gate::new(RunningLicense::of(&Unit::new(catalogue::find("ASA 5520", None, None)?)));
+    /// let mut worker = gate.worker();
+    /// let mut burst = worker.burst();
+    /// let tokens: Vec<_> = (0..32).flat_map(|_packet| burst.admit(Kind::Connection)).collect();
+    /// tokens.into_iter().for_each(|token| burst.release(token));
+    /// assert_eq!(gate.usage(Limit::FirewallConns).in_use, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn burst(&mut self) -> Burst<'_> {
+        Burst {
+            inner: &self.inner,
+            stats: &self.stats,
+            connections: self.connections.as_mut().map(Seat::burst),
+            verdict: &mut self.verdict,
+        }
     }
 
     /// Admits one `kind`.
@@ -46,19 +70,10 @@ impl Worker {
     ///
     /// The [`Refusal`], when a limit of this kind has no room. Nothing has changed then.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
     #[track_caller]
     pub fn admit(&mut self, kind: Kind) -> Result<Token, Refusal> {
-        match &mut self.connections {
-            Some(seat) if kind == Kind::Connection => {
-                if seat.admit() {
-                    Ok(self.inner.enter(Token::new(kind)))
-                } else {
-                    Err(self.refuse_connection())
-                }
-            }
-            _ => self.inner.admit(&self.stats, kind),
-        }
+        let Self { inner, stats, connections, verdict, .. } = self;
+        admit(inner, stats, connections.as_mut(), verdict, kind)
     }
 
     /// Admits a connection and, where the model limits them, the inside hosts that it brings in.
@@ -98,17 +113,6 @@ impl Worker {
         self.inner.admit_connection(&self.stats, hosts)
     }
 
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
-    fn refuse_connection(&mut self) -> Refusal {
-        let published = self.inner.published();
-        if self.refused_at != published {
-            self.refusal = self.inner.refusal_of_connection();
-            self.refused_at = published;
-        }
-        self.refusal
-    }
-
     /// Gives back what `token` holds, whichever worker admitted it.
     ///
     /// A token is given back once. A debug build panics when it is given back twice or was never
@@ -117,23 +121,111 @@ impl Worker {
     /// connections are free nobody can tell whether another worker's is in use: a connection that
     /// is given back twice then shows in the audit, once more are given back than are in use.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into packet loops; measured")]
     #[track_caller]
     pub fn release(&mut self, token: Token) {
-        match &mut self.connections {
-            Some(seat) if token.is(Kind::Connection) => {
-                self.inner.leave(token);
-                if !seat.release(1) {
-                    self.stats.excess();
-                }
-            }
-            _ => self.inner.release(&self.stats, token),
-        }
+        release(&self.inner, &self.stats, self.connections.as_mut(), token);
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         self.inner.register.leave(&self.stats);
+    }
+}
+
+/// A [`Worker`] for the length of a loop: see [`Worker::burst`].
+#[derive(Debug)]
+pub struct Burst<'a> {
+    inner: &'a Arc<Inner>,
+    stats: &'a Block,
+    connections: Option<counter::Burst<'a>>,
+    verdict: &'a mut Verdict,
+}
+
+impl Burst<'_> {
+    /// As [`Worker::admit`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    #[track_caller]
+    pub fn admit(&mut self, kind: Kind) -> Result<Token, Refusal> {
+        admit(self.inner, self.stats, self.connections.as_mut(), self.verdict, kind)
+    }
+
+    /// As [`Worker::admit_connection`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    #[track_caller]
+    pub fn admit_connection(&mut self, hosts: &HostPair) -> Result<Token, Refusal> {
+        if self.connections.is_some() {
+            return self.admit(Kind::Connection);
+        }
+        self.inner.admit_connection(self.stats, hosts)
+    }
+
+    /// As [`Worker::release`].
+    #[inline(always)]
+    #[track_caller]
+    pub fn release(&mut self, token: Token) {
+        release(self.inner, self.stats, self.connections.as_mut(), token);
+    }
+}
+
+/// The last refusal of a connection: a flood gets the same answer again.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    /// How many licences had been published then; more than any number where there was none yet.
+    published: u64,
+    refusal: Refusal,
+}
+
+impl Verdict {
+    #[inline(always)]
+    fn again(&mut self, inner: &Inner) -> Refusal {
+        let published = inner.published();
+        if self.published != published {
+            *self = Self { published, refusal: inner.refusal_of_connection() };
+        }
+        self.refusal
+    }
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit(
+    inner: &Arc<Inner>,
+    stats: &Block,
+    connections: Option<&mut impl Place>,
+    verdict: &mut Verdict,
+    kind: Kind,
+) -> Result<Token, Refusal> {
+    match connections {
+        Some(place) if kind == Kind::Connection => {
+            if place.admit() {
+                Ok(inner.enter(Token::new(kind)))
+            } else {
+                Err(verdict.again(inner))
+            }
+        }
+        _ => inner.admit(stats, kind),
+    }
+}
+
+#[inline(always)]
+#[track_caller]
+fn release(inner: &Arc<Inner>, stats: &Block, connections: Option<&mut impl Place>, token: Token) {
+    match connections {
+        Some(place) if token.is(Kind::Connection) => {
+            inner.leave(token);
+            if !place.release(1) {
+                stats.excess();
+            }
+        }
+        _ => inner.release(stats, token),
     }
 }

@@ -399,6 +399,8 @@ impl Central {
         if limit == old {
             return;
         }
+        // What is released while the limit changes leaves no peak: note it now.
+        self.note_peak(self.limits.begin(), self.word());
         // Release, in all of these: partner is an Acquire in `Limits::begin`, or of the word. Who
         // sees a step sees every step before it. loom: the_peak_is_one_that_was_reached,
         // a_release_while_the_limit_changes_is_not_excess

@@ -91,6 +91,7 @@ use self::word::{Ask, MOST, MOST_CELLS, Sizes};
 use crate::sync::Fence;
 
 pub(crate) use self::central::Moment;
+pub(crate) use self::seat::Place;
 
 /// Counts units in use under one limit.
 ///

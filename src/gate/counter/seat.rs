@@ -56,7 +56,6 @@ impl Seat {
 
     /// This seat, for a loop over a burst of packets.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "else it is in memory again")]
     pub fn burst(&mut self) -> Burst<'_> {
         Burst {
             cell: self.cell.get(),
@@ -69,7 +68,6 @@ impl Seat {
 
     /// Admits one unit, unless the limit is reached.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     #[must_use = "a unit that was admitted is in use until it is released"]
     pub fn admit(&mut self) -> bool {
         // Not by way of `burst`, which would load what is only needed elsewhere.
@@ -111,11 +109,40 @@ impl Seat {
     ///
     /// Give back what was admitted, once: see [`Counter`](super::Counter#what-a-caller-owes).
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     pub fn release(&mut self, units: u64) -> bool {
         let units = Ask::all(units).most();
         let shared = self.index != NO_CELL && self.cell.get().release(units);
         shared || self.burst().release_elsewhere(units)
+    }
+}
+
+/// What a seat and a burst of it have in common.
+pub(crate) trait Place {
+    fn admit(&mut self) -> bool;
+    fn release(&mut self, units: u64) -> bool;
+}
+
+impl Place for Seat {
+    #[inline(always)]
+    fn admit(&mut self) -> bool {
+        self.admit()
+    }
+
+    #[inline(always)]
+    fn release(&mut self, units: u64) -> bool {
+        self.release(units)
+    }
+}
+
+impl Place for Burst<'_> {
+    #[inline(always)]
+    fn admit(&mut self) -> bool {
+        self.admit()
+    }
+
+    #[inline(always)]
+    fn release(&mut self, units: u64) -> bool {
+        self.release(units)
     }
 }
 
@@ -128,7 +155,6 @@ impl Drop for Seat {
 impl Burst<'_> {
     /// As [`Seat::admit`].
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     #[must_use = "a unit that was admitted is in use until it is released"]
     pub fn admit(&mut self) -> bool {
         match self.cell.admit(1, self.hand) {
@@ -153,7 +179,6 @@ impl Burst<'_> {
 
     /// As [`Seat::release`].
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the hint does not reach into a packet loop")]
     pub fn release(&mut self, units: u64) -> bool {
         let units = Ask::all(units).most();
         let shared = self.index != NO_CELL && self.cell.release(units);
@@ -170,7 +195,6 @@ impl Burst<'_> {
 
     /// Takes one unit that is not in the share, as far as the share knows.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a flood's refusals are as cheap as admissions")]
     fn take_one_elsewhere(&mut self, miss: Miss) -> bool {
         if miss == Miss::Short && self.index != NO_CELL {
             if self.central.is_full() {
@@ -187,7 +211,6 @@ impl Burst<'_> {
     }
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "else the burst is in memory")]
     fn take_elsewhere(&mut self, miss: Miss, ask: Ask) -> i64 {
         let granted;
         (self.hand, granted) = take_elsewhere(self.central, self.hand, self.index, miss, ask);
@@ -196,7 +219,6 @@ impl Burst<'_> {
     }
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "else the burst is in memory")]
     fn release_elsewhere(&mut self, units: i64) -> bool {
         let in_use;
         (self.hand, in_use) = if units == 1 {
