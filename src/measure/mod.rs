@@ -1,0 +1,33 @@
+//! Measuring the limit counter beside other ways to count: the same loops for everyone.
+//!
+//! A [`Contestant`] counts units for several threads, each with a [`Handle`] of its own. A [`Case`]
+//! is one loop over handles, generic, so that each contestant gets it compiled for itself.
+//! [`compare`] lets the contestants take turns and gives the median of each.
+//!
+//! # What a figure is
+//!
+//! Nanoseconds an operation *of each thread*: the time that the slowest thread took, divided by the
+//! operations that each of them did. Threads that do not disturb each other therefore show the same
+//! figure for any number of them. What one operation is, [`Case::operation`] says.
+//!
+//! Each thread is pinned to a processor, owns its handle (it is moved there by value), and starts
+//! when all are there. Making a contestant, filling it and dropping it is not timed.
+
+mod case;
+mod contestant;
+mod crew;
+mod latency;
+mod machine;
+mod packets;
+mod rounds;
+mod word;
+
+pub use case::{Case, Trial};
+pub use contestant::{
+    Contestant, Floor, Handle, Nobody, TollgateConnections, TollgateCounter, TollgateVpn, share,
+};
+pub use crew::Cores;
+pub use latency::{Latency, Percentiles, admissions, clock, publications};
+pub use machine::Machine;
+pub use rounds::{Effort, Entrant, Figure, Sample, compare};
+pub use word::SharedWord;
