@@ -15,15 +15,16 @@ mod report;
 
 use clap::Parser;
 use tollgate::measure::{
-    Case, Cores, Effort, Entrant, Floor, Machine, Nobody, SharedWord, TollgateConnections,
+    Case, Effort, Entrant, Floor, Machine, Nobody, SharedWord, Site, TollgateConnections,
     TollgateCounter, TollgateVpn, compare,
 };
 
 use report::{Format, Results};
 
 #[derive(Parser, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
 struct Args {
-    /// Cases by name or the beginning of one; also publish-latency and admission-latency
+    /// Cases by name or the beginning of one; also publish and admission-latency
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// Print one line of JSON a figure
@@ -36,8 +37,8 @@ struct Args {
     #[arg(long)]
     test: bool,
     /// Numbers of threads [default: 1, 2, ... all processors]
-    #[arg(long, value_delimiter = ',')]
-    threads: Vec<usize>,
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Vec<u16>,
     /// Only these contestants, by the beginning of a name; the floor always runs
     #[arg(long = "impl", value_name = "NAME")]
     only: Vec<String>,
@@ -57,9 +58,11 @@ impl Args {
         }
     }
 
-    fn threads(&self, cores: &Cores) -> Vec<usize> {
-        let asked: Vec<_> = self.threads.iter().copied().filter(|threads| *threads > 0).collect();
-        if asked.is_empty() { (1..=cores.count()).collect() } else { asked }
+    fn threads(&self, site: &Site) -> Vec<usize> {
+        if self.threads.is_empty() {
+            return (1..=site.cores.count()).collect();
+        }
+        self.threads.iter().copied().map(usize::from).collect()
     }
 
     fn wants(&self, case: &str) -> bool {
@@ -72,6 +75,21 @@ impl Args {
         };
         let wanted = |entrant: &Entrant| entrant.name == "floor" || only(entrant.name);
         entrants(case).into_iter().filter(wanted).collect()
+    }
+}
+
+/// What is measured by its latency.
+const LATENCIES: [&str; 2] = ["publish", "admission-latency"];
+
+/// Ends the bench where a name fits no case: nothing would be measured, which looks like success.
+fn check(cases: &[String]) {
+    let known: Vec<_> =
+        Case::ALL.map(Case::name).into_iter().chain(LATENCIES.map(str::to_owned)).collect();
+    for name in cases {
+        if !known.iter().any(|case| case.starts_with(name.as_str())) {
+            eprintln!("error: no case begins with `{name}`; there are {}", known.join(", "));
+            std::process::exit(2);
+        }
     }
 }
 
@@ -105,23 +123,24 @@ fn entrants(case: Case) -> Vec<Entrant> {
 
 fn main() {
     let args = Args::parse();
-    let cores = Cores::all();
+    check(&args.cases);
+    let site = Site::largest();
     let mut results = Results::new(if args.json { Format::Json } else { Format::Table });
     results.machine(&Machine::this());
     for case in Case::ALL.into_iter().filter(|case| args.wants(&case.name())) {
-        for threads in args.threads(&cores) {
+        for threads in args.threads(&site) {
             let entrants = args.entrants(case);
-            let figures = compare(case, &entrants, (threads, &cores), args.effort(), || ());
-            results.figures(case, threads, figures);
+            let figures = compare(case, &entrants, (threads, &site), args.effort(), || ());
+            results.figures(case, threads, &figures);
         }
     }
-    for threads in args.threads(&cores) {
+    for threads in args.threads(&site) {
         let samples = if args.test { 10 } else { 2_000 };
-        if args.wants("publish-latency") {
-            results.publications(threads, &cores, samples);
+        if args.wants(LATENCIES[0]) {
+            results.publications(threads, &site, samples);
         }
-        if args.wants("admission-latency") {
-            results.admissions(threads, &cores, samples * 1_000);
+        if args.wants(LATENCIES[1]) {
+            results.admissions(threads, &site, samples * 1_000);
         }
     }
     goals::print(&results);

@@ -1,12 +1,12 @@
 //! Other ways to count units against a limit, each through its own public interface.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use pingora_limits::inflight::{Guard, Inflight};
-use tollgate::measure::{Contestant, Handle, share};
+use tollgate::measure::{Contestant, Handle, Terms};
 
 const BURST: u64 = 32;
 
@@ -34,8 +34,8 @@ impl Contestant for RollBack {
     const EXACT: bool = false;
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Arc::new(CachePadded::new((AtomicU64::new(0), AtomicU64::new(limit)))))
+    fn new(terms: &Terms) -> Self {
+        Self(Arc::new(CachePadded::new((AtomicU64::new(0), AtomicU64::new(terms.limit)))))
     }
 
     fn handle(&self, _thread: usize) -> Self {
@@ -77,10 +77,7 @@ impl Handle for RollBack {
 
 /// A padded cell for each thread, changed by compare-and-swap: what it costs that another thread
 /// may look into it. The parts of the limit are fixed, so this is not one limit for all threads.
-pub(crate) struct Cells {
-    limit: u64,
-    threads: usize,
-}
+pub(crate) struct Cells(Terms);
 
 pub(crate) struct CellHandle {
     used: Arc<CachePadded<AtomicI64>>,
@@ -119,12 +116,12 @@ impl Contestant for Cells {
     const SHARED: bool = false;
     type Handle = CellHandle;
 
-    fn new(limit: u64, threads: usize) -> Self {
-        Self { limit, threads }
+    fn new(terms: &Terms) -> Self {
+        Self(*terms)
     }
 
     fn handle(&self, thread: usize) -> CellHandle {
-        let share = share(self.limit, self.threads, thread).cast_signed();
+        let share = self.0.share(thread).cast_signed();
         CellHandle { used: Arc::new(CachePadded::new(AtomicI64::new(0))), share }
     }
 
@@ -166,8 +163,8 @@ impl Contestant for Locked {
     const NAME: &'static str = "parking_lot-mutex";
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Arc::new(CachePadded::new(Mutex::new((0, limit)))))
+    fn new(terms: &Terms) -> Self {
+        Self(Arc::new(CachePadded::new(Mutex::new((0, terms.limit)))))
     }
 
     fn handle(&self, _thread: usize) -> Self {
@@ -221,8 +218,8 @@ impl Contestant for Tokio {
     const NAME: &'static str = "tokio-semaphore";
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Arc::new(tokio::sync::Semaphore::new(permits(limit))))
+    fn new(terms: &Terms) -> Self {
+        Self(Arc::new(tokio::sync::Semaphore::new(permits(terms.limit))))
     }
 
     fn handle(&self, _thread: usize) -> Self {
@@ -272,8 +269,8 @@ impl Contestant for AsyncLock {
     const NAME: &'static str = "async-lock-semaphore";
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Arc::new(async_lock::Semaphore::new(permits(limit))))
+    fn new(terms: &Terms) -> Self {
+        Self(Arc::new(async_lock::Semaphore::new(permits(terms.limit))))
     }
 
     fn handle(&self, _thread: usize) -> Self {
@@ -311,14 +308,18 @@ impl Handle for AsyncLock {
 #[derive(Clone)]
 pub(crate) struct Pingora {
     inflight: Arc<Inflight>,
-    limit: Arc<CachePadded<AtomicU64>>,
+    limit: Arc<CachePadded<AtomicIsize>>,
+}
+
+fn signed(limit: u64) -> isize {
+    isize::try_from(limit).expect("a limit of the tables")
 }
 
 impl Pingora {
     #[inline]
-    fn take(&self, units: u64) -> Option<Guard> {
-        let (guard, estimate) = self.inflight.incr("connections", units.cast_signed() as isize);
-        let room = estimate as i64 <= self.limit.load(Ordering::Relaxed).cast_signed();
+    fn take(&self, units: isize) -> Option<Guard> {
+        let (guard, estimate) = self.inflight.incr("connections", units);
+        let room = estimate <= self.limit.load(Ordering::Relaxed);
         room.then_some(guard)
     }
 }
@@ -328,8 +329,8 @@ impl Contestant for Pingora {
     const EXACT: bool = false;
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        let limit = Arc::new(CachePadded::new(AtomicU64::new(limit)));
+    fn new(terms: &Terms) -> Self {
+        let limit = Arc::new(CachePadded::new(AtomicIsize::new(signed(terms.limit))));
         Self { inflight: Arc::new(Inflight::new()), limit }
     }
 
@@ -338,7 +339,7 @@ impl Contestant for Pingora {
     }
 
     fn set_limit(&self, limit: u64) -> bool {
-        self.limit.store(limit, Ordering::Relaxed);
+        self.limit.store(signed(limit), Ordering::Relaxed);
         true
     }
 }
@@ -358,7 +359,7 @@ impl Handle for Pingora {
 
     #[inline]
     fn burst(&mut self) -> u64 {
-        let guard = self.take(BURST);
+        let guard = self.take(signed(BURST));
         if guard.is_some() { BURST } else { 0 }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use tollgate::measure::{
-    Case, Cores, Figure, Latency, Machine, TollgateConnections, admissions, clock, publications,
+    Case, Figure, FigureRecord, Latency, LatencyRecord, Machine, Publication, Site,
+    TollgateConnections, admissions, clock, publications,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(crate) enum Format {
 /// Everything that was measured in this run.
 pub(crate) struct Results {
     format: Format,
-    figures: Vec<(String, usize, Figure)>,
-    latencies: Vec<(String, usize, Latency)>,
+    figures: Vec<FigureRecord>,
+    latencies: Vec<LatencyRecord>,
 }
 
 impl Results {
@@ -29,16 +30,13 @@ impl Results {
 
     /// The median of a contestant in a case, where it was measured.
     pub(crate) fn nanos(&self, case: &str, name: &str, threads: usize) -> Option<f64> {
-        let found =
-            self.figures.iter().find(|(c, t, f)| c == case && *t == threads && f.name == name);
-        found.map(|(_, _, figure)| figure.median())
+        let wanted = |f: &&FigureRecord| (&*f.case, f.name, f.threads) == (case, name, threads);
+        self.figures.iter().find(wanted).map(|figure| figure.ns_per_op)
     }
 
-    /// A percentile of a latency, where it was measured.
-    pub(crate) fn latency(&self, name: &str, threads: usize, percentile: f64) -> Option<f64> {
-        let found = self.latencies.iter().find(|(n, t, _)| n == name && *t == threads);
-        #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a measurement")]
-        found.map(|(_, _, latency)| latency.at(percentile) as f64)
+    /// What was measured of a latency.
+    pub(crate) fn latency(&self, case: &str, name: &str, threads: usize) -> Option<&LatencyRecord> {
+        self.latencies.iter().find(|l| (l.case, l.name, l.threads) == (case, name, threads))
     }
 
     pub(crate) fn machine(&self, machine: &Machine) {
@@ -51,85 +49,74 @@ impl Results {
         }
     }
 
-    pub(crate) fn figures(&mut self, case: Case, threads: usize, figures: Vec<Figure>) {
-        let floor = figures.iter().find(|figure| figure.name == "floor").map(Figure::median);
-        if !self.is_json() && !figures.is_empty() {
-            let operation = case.operation();
-            println!("\n{}, {threads} threads: ns a thread for {operation}", case.name());
+    pub(crate) fn figures(&mut self, case: Case, threads: usize, figures: &[Figure]) {
+        let records = FigureRecord::of(case, threads, figures);
+        if !records.is_empty() {
+            let what = format!("ns a thread for {}", case.operation());
+            self.heading(&case.name(), threads, &what);
         }
-        for figure in figures {
-            let ratio = floor.map(|floor| figure.median() / floor);
+        for record in records {
             if self.is_json() {
-                print_json(case, threads, &figure, ratio);
+                println!("{}", json!(record));
             } else {
-                print_line(&figure, ratio);
+                print_line(&record);
             }
-            self.figures.push((case.name(), threads, figure));
+            self.figures.push(record);
         }
     }
 
     /// Publishing under traffic, beside bare heavy fences.
-    pub(crate) fn publications(&mut self, threads: usize, cores: &Cores, samples: u64) {
-        self.heading("publish-latency", threads, "ns of one publication, and of one heavy fence");
-        let [published, fence] = publications((threads, cores), samples);
-        self.add("publish-latency", "tollgate", threads, published);
-        self.add("publish-latency", "heavy-fence", threads, fence);
+    pub(crate) fn publications(&mut self, threads: usize, site: &Site, samples: u64) {
+        let what = "ns of one publication, and of one heavy fence";
+        for (case, publication) in
+            [("publish-ample", Publication::Ample), ("publish-scarce", Publication::Scarce)]
+        {
+            self.heading(case, threads, what);
+            let [published, fence] = publications((threads, site), publication, samples);
+            self.add(case, "tollgate", threads, &published);
+            self.add(case, "heavy-fence", threads, &fence);
+        }
     }
 
     /// Single admissions with and without publications, and the clock that times them.
-    pub(crate) fn admissions(&mut self, threads: usize, cores: &Cores, samples: u64) {
-        let what = "ns of one admission and one look at the clock";
-        self.heading("admission-latency", threads, what);
+    pub(crate) fn admissions(&mut self, threads: usize, site: &Site, samples: u64) {
+        const CASE: &str = "admission-latency";
+        self.heading(CASE, threads, "ns of one admission and one look at the clock");
         let timed =
-            |republish| admissions::<TollgateConnections>((threads, cores), samples, republish);
-        self.add("admission-latency", "clock", threads, clock(samples));
-        self.add("admission-latency", "tollgate", threads, timed(false));
-        self.add("admission-latency", "tollgate-republished", threads, timed(true));
+            |republish| admissions::<TollgateConnections>((threads, site), samples, republish);
+        self.add(CASE, "clock", threads, &clock(samples));
+        self.add(CASE, "tollgate", threads, &timed(false));
+        self.add(CASE, "tollgate-republished", threads, &timed(true));
     }
 
     fn heading(&self, case: &str, threads: usize, what: &str) {
         if !self.is_json() {
-            println!("\n{case}, {threads} threads: {what}");
+            let threads = if threads == 1 { "1 thread" } else { &format!("{threads} threads") };
+            println!("\n{case}, {threads}: {what}");
         }
     }
 
-    fn add(&mut self, case: &str, name: &str, threads: usize, latency: Latency) {
-        let p = latency.percentiles();
+    fn add(&mut self, case: &'static str, name: &'static str, threads: usize, latency: &Latency) {
+        let record = LatencyRecord::of(case, name, threads, latency);
         if self.is_json() {
-            let line = json!({
-                "case": case, "impl": name, "threads": threads, "count": p.count,
-                "p50_ns": p.p50, "p90_ns": p.p90, "p99_ns": p.p99, "p999_ns": p.p999,
-                "p9999_ns": p.p9999, "max_ns": p.max,
-            });
-            println!("{line}");
+            println!("{}", json!(record));
         } else {
-            let (p50, p99, p999, max) = (p.p50, p.p99, p.p999, p.max);
-            println!("  {name:<22} p50 {p50:>7}  p99 {p99:>8}  p99.9 {p999:>8}  max {max:>9}");
+            let LatencyRecord { p50_ns, p99_ns, p999_ns, max_ns, .. } = record;
+            println!(
+                "  {name:<22} p50 {p50_ns:>7}  p99 {p99_ns:>8}  p99.9 {p999_ns:>8}  max {max_ns:>9}"
+            );
         }
-        self.latencies.push((format!("{case}/{name}"), threads, latency));
+        self.latencies.push(record);
     }
 }
 
-fn print_json(case: Case, threads: usize, figure: &Figure, ratio: Option<f64>) {
-    let (lowest, highest) = figure.spread();
-    let mut line = json!({
-        "case": case.name(), "impl": figure.name, "threads": threads,
-        "ns_per_op": figure.median(), "ratio_to_floor": ratio,
-        "lowest": lowest, "highest": highest, "rounds": figure.nanos.len(),
-        "operation": case.operation(),
-    });
-    if let Some([least, most, limit]) = figure.admitted {
-        line["admitted"] = json!({"least": least, "most": most, "limit": limit});
-    }
-    println!("{line}");
-}
-
-fn print_line(figure: &Figure, ratio: Option<f64>) {
-    let (lowest, highest) = figure.spread();
-    let (name, median) = (figure.name, figure.median());
-    let ratio = ratio.map(|ratio| format!("{ratio:6.2} x floor")).unwrap_or_default();
+fn print_line(figure: &FigureRecord) {
+    let FigureRecord { name, ns_per_op, lowest, highest, .. } = figure;
+    let ratio = figure.ratio_to_floor.map(|ratio| format!("{ratio:6.2} x floor"));
+    let ratio = ratio.unwrap_or_default();
+    let spread = format!("({lowest:.2} - {highest:.2})");
     let admitted = figure.admitted.map(admitted).unwrap_or_default();
-    println!("  {name:<22}{median:9.2} ({lowest:.2} - {highest:.2}){ratio:>18}{admitted}");
+    println!("  {name:<22}{ns_per_op:9.2} {spread:<20}{ratio:>14}{admitted}");
 }
 
 /// How far a ramp was from its limit.

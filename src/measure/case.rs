@@ -5,13 +5,14 @@ use std::mem::forget;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::contestant::{BURST, Contestant, Handle, share};
-use super::crew::{Cores, Flag, Tally, race, slowest};
+use super::contestant::{BURST, Contestant, Handle, Terms, share};
+use super::crew::{Flag, Tally, race, slowest};
 use super::packets;
 use super::rounds::Sample;
+use super::site::Site;
 
-/// A limit that no loop of pairs comes near.
-pub(super) const FAR: u64 = 10_000_000;
+/// A limit that every model allows.
+const LITTLE: u64 = 10_000;
 
 /// One loop over handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,8 +56,19 @@ pub struct Trial<'a> {
     pub threads: usize,
     /// The least operations that each thread does.
     pub operations: u64,
-    /// Where they run.
-    pub cores: &'a Cores,
+    /// Where and for what it is measured.
+    pub site: &'a Site,
+}
+
+impl Trial<'_> {
+    pub(super) fn terms(&self, limit: u64) -> Terms {
+        Terms { limit, threads: self.threads, entry: self.site.entry }
+    }
+
+    /// What the model allows, which no loop of pairs comes near.
+    pub(super) fn far(&self) -> u64 {
+        self.site.connections()
+    }
 }
 
 impl Case {
@@ -133,8 +145,7 @@ impl Case {
             Self::Burst => Some(pairs::<C>(trial, burst_loop)),
             Self::Republish => republish::<C>(trial),
             Self::Packets => Some(packets::run::<C>(trial)),
-            // So many sessions are allowed by the model that allows the most.
-            Self::TwoLimits => Some(pairs_below::<C>(trial, 10_000, pair_loop)),
+            Self::TwoLimits => Some(pairs_below::<C>(trial, LITTLE, pair_loop)),
         }
     }
 }
@@ -176,7 +187,7 @@ fn burst_loop<H: Handle>(mut handle: H, operations: u64) -> H {
 }
 
 fn pairs<C: Contestant>(trial: &Trial<'_>, work: fn(C::Handle, u64) -> C::Handle) -> Sample {
-    pairs_below::<C>(trial, FAR, work)
+    pairs_below::<C>(trial, trial.far(), work)
 }
 
 fn pairs_below<C: Contestant>(
@@ -184,9 +195,9 @@ fn pairs_below<C: Contestant>(
     limit: u64,
     work: fn(C::Handle, u64) -> C::Handle,
 ) -> Sample {
-    let contestant = C::new(limit, trial.threads);
+    let contestant = C::new(&trial.terms(limit));
     let handles = handles(&contestant, trial.threads);
-    let laps = race(trial.cores, handles, |_, handle| (work(handle, trial.operations), ()));
+    let laps = race(&trial.site.cores, handles, |_, handle| (work(handle, trial.operations), ()));
     Sample::of(slowest(&laps), trial.operations)
 }
 
@@ -207,9 +218,9 @@ fn ramp<C: Contestant>(trial: &Trial<'_>, limit: u64) -> Sample {
     let times = (trial.operations / each).max(1);
     let (mut took, mut admitted) = (Duration::ZERO, 0);
     for _ in 0..times {
-        let contestant = C::new(limit, trial.threads);
+        let contestant = C::new(&trial.terms(limit));
         let handles = handles(&contestant, trial.threads);
-        let laps = race(trial.cores, handles, |_, mut handle: C::Handle| {
+        let laps = race(&trial.site.cores, handles, |_, mut handle: C::Handle| {
             let admitted = keep(&mut handle, u64::MAX);
             (handle, admitted)
         });
@@ -222,12 +233,12 @@ fn ramp<C: Contestant>(trial: &Trial<'_>, limit: u64) -> Sample {
 }
 
 fn refusal<C: Contestant>(trial: &Trial<'_>) -> Sample {
-    let contestant = C::new(10_000, trial.threads);
+    let contestant = C::new(&trial.terms(LITTLE));
     let mut handles = handles(&contestant, trial.threads);
     for handle in &mut handles {
         keep(handle, u64::MAX);
     }
-    let laps = race(trial.cores, handles, |_, mut handle: C::Handle| {
+    let laps = race(&trial.site.cores, handles, |_, mut handle: C::Handle| {
         for _ in 0..trial.operations {
             assert!(!black_box(handle.admit().is_some()), "admitted beyond the limit");
         }
@@ -237,15 +248,14 @@ fn refusal<C: Contestant>(trial: &Trial<'_>) -> Sample {
 }
 
 fn last_units<C: Contestant>(trial: &Trial<'_>) -> Sample {
-    const LIMIT: u64 = 10_000;
-    let contestant = C::new(LIMIT, trial.threads);
+    let contestant = C::new(&trial.terms(LITTLE));
     let mut handles = handles(&contestant, trial.threads);
     for (thread, handle) in handles.iter_mut().enumerate() {
-        let units = share(LIMIT - 100, trial.threads, thread);
+        let units = share(LITTLE - 100, trial.threads, thread);
         assert_eq!(keep(handle, units), units, "refused below the limit");
     }
     let work = |_, handle| (pair_loop(handle, trial.operations), ());
-    let laps = race(trial.cores, handles, work);
+    let laps = race(&trial.site.cores, handles, work);
     Sample::of(slowest(&laps), trial.operations)
 }
 
@@ -263,8 +273,9 @@ fn release_under_flood<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     if threads < 2 {
         return None;
     }
-    let held = trial.operations.min(FAR / 4 / threads as u64);
-    let contestant = C::new(if C::SHARED { held } else { held * threads as u64 }, threads);
+    let held = trial.operations.min(trial.far() / threads as u64);
+    let limit = if C::SHARED { held } else { held * threads as u64 };
+    let contestant = C::new(&trial.terms(limit));
     let mut roles = Vec::new();
     for (thread, mut handle) in handles(&contestant, threads).into_iter().enumerate() {
         if thread == 0 {
@@ -277,7 +288,7 @@ fn release_under_flood<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     }
     let taken: Vec<_> = (0..threads).map(|_| Tally::new()).collect();
     let done = Flag::new();
-    let laps = race(trial.cores, roles, |thread, role| match role {
+    let laps = race(&trial.site.cores, roles, |thread, role| match role {
         Role::Releases(handle, units) => {
             let _raise = done.raised_at_the_end();
             let (handle, took) = release_batches::<C>(handle, units, &taken, &done);
@@ -345,7 +356,7 @@ fn asymmetric<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     if !threads.is_multiple_of(2) {
         return None;
     }
-    let contestant = C::new(FAR, threads);
+    let contestant = C::new(&trial.terms(trial.far()));
     let mut handles = handles(&contestant, threads);
     // Each releaser has a unit to take for a pattern.
     let patterns = handles.iter_mut().map(Handle::admit).collect::<Option<Vec<_>>>()?;
@@ -354,8 +365,8 @@ fn asymmetric<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     let tallies: Vec<_> = (0..threads).map(|_| Tally::new()).collect();
     let gone = Flag::new();
     // Far below the limit, also for who counts each thread on its own.
-    let operations = trial.operations.min(FAR / threads as u64 / 2);
-    let laps = race(trial.cores, crew, |thread, (handle, pattern)| {
+    let operations = trial.operations.min(trial.far() / threads as u64 / 2);
+    let laps = race(&trial.site.cores, crew, |thread, (handle, pattern)| {
         let _raise = gone.raised_in_a_panic();
         let pair = Pair { mine: &tallies[thread], theirs: &tallies[thread ^ 1], gone: &gone };
         let handle = if thread % 2 == 0 {
@@ -407,8 +418,8 @@ fn only_releases<H: Handle>(
 }
 
 fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
-    let contestant = C::new(FAR, trial.threads);
-    if !contestant.set_limit(FAR - 1) {
+    let contestant = C::new(&trial.terms(trial.far()));
+    if !contestant.set_limit(trial.far()) {
         return None;
     }
     let handles = handles(&contestant, trial.threads);
@@ -416,14 +427,20 @@ fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     let laps = thread::scope(|scope| {
         let _raise = done.raised_at_the_end();
         scope.spawn(|| {
-            trial.cores.pin(trial.threads);
+            trial.site.cores.pin(trial.threads);
             thousand_times_a_second(&done, |turn| {
-                contestant.set_limit(FAR - turn % 2);
+                contestant.set_limit(republished(trial.far(), turn));
             });
         });
-        race(trial.cores, handles, |_, handle| (pair_loop(handle, trial.operations), ()))
+        race(&trial.site.cores, handles, |_, handle| (pair_loop(handle, trial.operations), ()))
     });
     Some(Sample::of(slowest(&laps), trial.operations))
+}
+
+/// The limit that is published in this turn: all that the model allows, and a quarter of it, so
+/// that what is shared out has to be taken back.
+pub(super) const fn republished(far: u64, turn: u64) -> u64 {
+    if turn.is_multiple_of(2) { far } else { far / 4 }
 }
 
 /// Calls `publish` every millisecond until the flag is raised.

@@ -2,10 +2,28 @@
 
 use std::hint::black_box;
 
-use crate::catalogue;
+use crate::catalogue::Entry;
 use crate::gate::counter::{Counter, Seat};
 use crate::gate::{Gate, Token, Worker};
 use crate::license::{Kind, Limit, RunningLicense, Unit};
+
+/// What a contestant is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How many units it may admit.
+    pub limit: u64,
+    /// How many threads will have a handle.
+    pub threads: usize,
+    /// The model whose gate Tollgate runs.
+    pub entry: &'static Entry,
+}
+
+impl Terms {
+    /// The part of the limit that belongs to one thread where each has its own.
+    pub const fn share(&self, thread: usize) -> u64 {
+        share(self.limit, self.threads, thread)
+    }
+}
 
 /// Something that counts units against a limit, for several threads.
 pub trait Contestant: Sized + Sync {
@@ -18,8 +36,8 @@ pub trait Contestant: Sized + Sync {
     /// What one thread has of it.
     type Handle: Handle;
 
-    /// With nothing in use, for this many threads.
-    fn new(limit: u64, threads: usize) -> Self;
+    /// With nothing in use.
+    fn new(terms: &Terms) -> Self;
 
     /// The handle of the thread with this number.
     fn handle(&self, thread: usize) -> Self::Handle;
@@ -66,7 +84,7 @@ pub trait Handle: Send {
 pub(super) const BURST: usize = 32;
 
 /// The part of `total` that belongs to one of `threads`; the parts add up to it.
-pub const fn share(total: u64, threads: usize, thread: usize) -> u64 {
+pub(super) const fn share(total: u64, threads: usize, thread: usize) -> u64 {
     let (threads, thread) = (threads as u64, thread as u64);
     total / threads + (thread < total % threads) as u64
 }
@@ -77,10 +95,7 @@ pub const fn share(total: u64, threads: usize, thread: usize) -> u64 {
 /// Without [`black_box`] the optimiser would find that a pair changes nothing and drop the counter.
 /// It is shown the counter once an operation, so that each loads, compares, adds and stores.
 #[derive(Debug)]
-pub struct Floor {
-    limit: u64,
-    threads: usize,
-}
+pub struct Floor(Terms);
 
 #[doc(hidden)]
 #[derive(Debug)]
@@ -94,12 +109,12 @@ impl Contestant for Floor {
     const SHARED: bool = false;
     type Handle = FloorHandle;
 
-    fn new(limit: u64, threads: usize) -> Self {
-        Self { limit, threads }
+    fn new(terms: &Terms) -> Self {
+        Self(*terms)
     }
 
     fn handle(&self, thread: usize) -> FloorHandle {
-        FloorHandle { used: 0, limit: share(self.limit, self.threads, thread) }
+        FloorHandle { used: 0, limit: self.0.share(thread) }
     }
 
     /// It has no limit that another thread could change: who publishes only wakes up.
@@ -153,7 +168,7 @@ impl Contestant for Nobody {
     const EXACT: bool = false;
     type Handle = Self;
 
-    fn new(_limit: u64, _threads: usize) -> Self {
+    fn new(_terms: &Terms) -> Self {
         Self
     }
 
@@ -186,8 +201,8 @@ impl Contestant for TollgateCounter {
     const NAME: &'static str = "tollgate-counter";
     type Handle = Seat;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Counter::new(limit))
+    fn new(terms: &Terms) -> Self {
+        Self(Counter::new(terms.limit))
     }
 
     fn handle(&self, _thread: usize) -> Seat {
@@ -228,7 +243,10 @@ impl Handle for Seat {
 /// A gate, through a worker of each thread: the whole public path with verdict, token and
 /// statistics.
 #[derive(Debug)]
-pub struct Tollgate<const VPN: bool>(Gate);
+pub struct Tollgate<const VPN: bool> {
+    gate: Gate,
+    entry: &'static Entry,
+}
 
 /// Connections, which are counted in shares of each worker's own.
 pub type TollgateConnections = Tollgate<false>;
@@ -239,9 +257,8 @@ pub type TollgateVpn = Tollgate<true>;
 impl<const VPN: bool> Tollgate<VPN> {
     const KIND: Kind = if VPN { Kind::Ikev1L2l } else { Kind::Connection };
 
-    /// The model of the 9.1 guide that allows the most, held at `limit`.
-    fn license(limit: u64) -> RunningLicense {
-        let entry = catalogue::find("ASA 5585-X with SSP-60", None, None).expect("a model");
+    /// The model's own licence, held at `limit`.
+    pub(super) fn license(entry: &'static Entry, limit: u64) -> RunningLicense {
         let mut unit = Unit::new(entry);
         let restricted = if VPN { Limit::OtherVpn } else { Limit::FirewallConns };
         unit.restrict(restricted, u32::try_from(limit).unwrap_or(u32::MAX));
@@ -250,12 +267,7 @@ impl<const VPN: bool> Tollgate<VPN> {
 
     /// The gate itself, to publish to.
     pub(super) const fn gate(&self) -> &Gate {
-        &self.0
-    }
-
-    /// What [`set_limit`](Contestant::set_limit) publishes.
-    pub(super) fn licence_for(limit: u64) -> RunningLicense {
-        Self::license(limit)
+        &self.gate
     }
 }
 
@@ -263,16 +275,17 @@ impl<const VPN: bool> Contestant for Tollgate<VPN> {
     const NAME: &'static str = if VPN { "tollgate-vpn" } else { "tollgate" };
     type Handle = Admit<VPN>;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        Self(Gate::new(Self::license(limit)))
+    fn new(terms: &Terms) -> Self {
+        let gate = Gate::new(Self::license(terms.entry, terms.limit));
+        Self { gate, entry: terms.entry }
     }
 
     fn handle(&self, _thread: usize) -> Admit<VPN> {
-        Admit(self.0.worker())
+        Admit(self.gate.worker())
     }
 
     fn set_limit(&self, limit: u64) -> bool {
-        self.0.publish(Self::license(limit)).is_ok()
+        self.gate.publish(Self::license(self.entry, limit)).is_ok()
     }
 }
 

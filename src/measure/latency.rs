@@ -10,33 +10,16 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::case::{FAR, handles, thousand_times_a_second};
+use super::case::{Trial, handles, republished, thousand_times_a_second};
 use super::contestant::{Contestant, Handle, TollgateConnections};
-use super::crew::{Cores, Flag, race};
-use crate::gate::Fence;
+use super::crew::{Flag, race};
+use super::site::Site;
+use crate::gate::{Fence, Gate};
+use crate::license::RunningLicense;
 
 /// Nanoseconds, by how often each was seen.
 #[derive(Clone, Debug)]
 pub struct Latency(Histogram<u64>);
-
-/// The percentiles that are told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Percentiles {
-    /// How many were measured.
-    pub count: u64,
-    /// Half took no longer.
-    pub p50: u64,
-    /// 90 %.
-    pub p90: u64,
-    /// 99 %.
-    pub p99: u64,
-    /// 99.9 %.
-    pub p999: u64,
-    /// 99.99 %.
-    pub p9999: u64,
-    /// The longest.
-    pub max: u64,
-}
 
 impl Latency {
     /// Up to ten seconds, to three digits: 200 KiB.
@@ -59,17 +42,9 @@ impl Latency {
         self.0.value_at_percentile(percentile)
     }
 
-    /// The percentiles that are told.
-    pub fn percentiles(&self) -> Percentiles {
-        Percentiles {
-            count: self.0.len(),
-            p50: self.at(50.0),
-            p90: self.at(90.0),
-            p99: self.at(99.0),
-            p999: self.at(99.9),
-            p9999: self.at(99.99),
-            max: self.0.max(),
-        }
+    /// How many were measured.
+    pub fn count(&self) -> u64 {
+        self.0.len()
     }
 }
 
@@ -86,24 +61,25 @@ pub fn clock(samples: u64) -> Latency {
 /// Single admissions far below the limit, each released before the next, on `threads` threads;
 /// with the limit changed 1,000 times a second where `republish` says so.
 pub fn admissions<C: Contestant>(
-    (threads, cores): (usize, &Cores),
+    (threads, site): (usize, &Site),
     samples: u64,
     republish: bool,
 ) -> Latency {
-    let contestant = C::new(FAR, threads);
+    let trial = Trial { threads, operations: samples, site };
+    let contestant = C::new(&trial.terms(trial.far()));
     let handles = handles(&contestant, threads);
     let done = Flag::new();
     let laps = thread::scope(|scope| {
         let _raise = done.raised_at_the_end();
         if republish {
             scope.spawn(|| {
-                cores.pin(threads);
+                site.cores.pin(threads);
                 thousand_times_a_second(&done, |turn| {
-                    contestant.set_limit(FAR - turn % 2);
+                    contestant.set_limit(republished(trial.far(), turn));
                 });
             });
         }
-        race(cores, handles, |_, handle| timed_admissions(handle, samples))
+        race(&site.cores, handles, |_, handle| timed_admissions(handle, samples))
     });
     laps.iter().fold(Latency::new(), |all, lap| all.merge(&lap.result))
 }
@@ -119,44 +95,63 @@ fn timed_admissions<H: Handle>(mut handle: H, samples: u64) -> (H, Latency) {
     (handle, latency)
 }
 
+/// What is published while workers are busy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Publication {
+    /// All that the model allows, and a quarter of it.
+    Ample,
+    /// All that the model allows, and 100: every second publication takes back all shares, and
+    /// what follows it gives out new ones.
+    Scarce,
+}
+
 /// Publications of a licence 1,000 times a second while `threads` workers admit and release, and
 /// bare heavy fences in turn with them.
-pub fn publications((threads, cores): (usize, &Cores), samples: u64) -> [Latency; 2] {
-    let contestant = TollgateConnections::new(FAR, threads);
+pub fn publications(
+    (threads, site): (usize, &Site),
+    what: Publication,
+    samples: u64,
+) -> [Latency; 2] {
+    let trial = Trial { threads, operations: samples, site };
+    let far = trial.far();
+    let contestant = TollgateConnections::new(&trial.terms(far));
     let handles = handles(&contestant, threads);
-    let fence = Fence::best();
+    let lowered = if what == Publication::Ample { far / 4 } else { 100 };
+    let licences = [far, lowered].map(|limit| TollgateConnections::license(site.entry, limit));
     let done = Flag::new();
-    let measure = || {
-        let _raise = done.raised_at_the_end();
-        let licences = [0, 1].map(|less| TollgateConnections::licence_for(FAR - less));
-        let [mut published, mut fenced] = [Latency::new(), Latency::new()];
-        let enough = Flag::new();
-        thousand_times_a_second(&enough, |turn| {
-            let licence = licences[usize::from(turn % 2 == 0)].clone();
-            let begin = Instant::now();
-            let result = contestant.gate().publish(licence);
-            published.add(begin.elapsed());
-            assert!(result.is_ok(), "the same model");
-            let begin = Instant::now();
-            fence.heavy();
-            fenced.add(begin.elapsed());
-            if turn + 1 >= samples {
-                drop(enough.raised_at_the_end());
-            }
-        });
-        [published, fenced]
-    };
     thread::scope(|scope| {
-        let measured = scope.spawn(measure);
-        race(cores, handles, |_, mut handle| {
+        let publisher = scope.spawn(|| {
+            let _raise = done.raised_at_the_end();
+            timed_publications(contestant.gate(), &licences, samples)
+        });
+        race(&site.cores, handles, |_, mut handle| {
             while !done.is_raised() {
                 for _ in 0..64 {
-                    let unit = black_box(handle.admit()).expect("far below the limit");
+                    let unit = black_box(handle.admit()).expect("fewer in use than the limit");
                     handle.release(unit);
                 }
             }
             (handle, ())
         });
-        measured.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+fn timed_publications(gate: &Gate, licences: &[RunningLicense; 2], samples: u64) -> [Latency; 2] {
+    let [mut published, mut fenced] = [Latency::new(), Latency::new()];
+    let (enough, fence) = (Flag::new(), Fence::best());
+    thousand_times_a_second(&enough, |turn| {
+        let license = licences[usize::from(turn.is_multiple_of(2))].clone();
+        let begin = Instant::now();
+        let result = gate.publish(license);
+        published.add(begin.elapsed());
+        assert!(result.is_ok(), "the same model");
+        let begin = Instant::now();
+        fence.heavy();
+        fenced.add(begin.elapsed());
+        if turn + 1 >= samples {
+            drop(enough.raised_at_the_end());
+        }
+    });
+    [published, fenced]
 }

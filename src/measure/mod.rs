@@ -19,15 +19,19 @@ mod crew;
 mod latency;
 mod machine;
 mod packets;
+mod record;
 mod rounds;
+mod site;
 mod word;
 
 pub use case::{Case, Trial};
 pub use contestant::{
-    Contestant, Floor, Handle, Nobody, TollgateConnections, TollgateCounter, TollgateVpn, share,
+    Contestant, Floor, Handle, Nobody, Terms, TollgateConnections, TollgateCounter, TollgateVpn,
 };
 pub use crew::Cores;
-pub use latency::{Latency, Percentiles, admissions, clock, publications};
+pub use latency::{Latency, Publication, admissions, clock, publications};
 pub use machine::Machine;
+pub use record::{FigureRecord, LatencyRecord};
 pub use rounds::{Effort, Entrant, Figure, Sample, compare};
+pub use site::Site;
 pub use word::SharedWord;

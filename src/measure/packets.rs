@@ -11,7 +11,7 @@ use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::case::{FAR, Trial, handles};
+use super::case::{Trial, handles};
 use super::contestant::{Contestant, Handle};
 use super::crew::{race, slowest};
 use super::rounds::Sample;
@@ -108,12 +108,12 @@ fn packet<H: Handle>(handle: &mut H, table: &mut Table<H::Unit>, frame: &[u8]) {
 pub(super) fn run<C: Contestant>(trial: &Trial<'_>) -> Sample {
     let trace = Trace::new();
     let passes = (trial.operations / trace.ends.len() as u64).max(1);
-    let contestant = C::new(FAR, trial.threads);
+    let contestant = C::new(&trial.terms(trial.far()));
     let crew: Vec<_> = handles(&contestant, trial.threads)
         .into_iter()
         .map(|handle| (handle, Table::with_capacity_and_hasher(2048, RandomState::default())))
         .collect();
-    let laps = race(trial.cores, crew, |_, (mut handle, mut table)| {
+    let laps = race(&trial.site.cores, crew, |_, (mut handle, mut table)| {
         for _ in 0..passes {
             for frame in trace.packets() {
                 packet(&mut handle, &mut table, black_box(frame));

@@ -20,7 +20,7 @@
 
 use std::sync::Arc;
 
-use super::contestant::{BURST, Contestant, Handle};
+use super::contestant::{BURST, Contestant, Handle, Terms};
 use crate::sync::{AtomicU64, CachePadded, Ordering};
 
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Contestant for SharedWord {
     const NAME: &'static str = "shared-word";
     type Handle = Self;
 
-    fn new(limit: u64, _threads: usize) -> Self {
-        let word = Word { used: AtomicU64::new(0), limit: AtomicU64::new(limit) };
+    fn new(terms: &Terms) -> Self {
+        let word = Word { used: AtomicU64::new(0), limit: AtomicU64::new(terms.limit) };
         Self(Arc::new(CachePadded::new(word)))
     }
 
