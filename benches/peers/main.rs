@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench peers [-- [--json] [--quick] [--threads LIST] [--impl NAME]... [CASE]...]
+//! cargo bench --bench peers -- --shares --impl share ramp
 //! ```
 //!
 //! A CASE is a name or the beginning of one; without any, all of them. Each figure is the median of
@@ -12,6 +13,7 @@
 mod goals;
 mod others;
 mod report;
+mod shares;
 
 use clap::Parser;
 use tollgate::measure::{
@@ -42,6 +44,9 @@ struct Args {
     /// Only these contestants, by the beginning of a name; the floor always runs
     #[arg(long = "impl", value_name = "NAME")]
     only: Vec<String>,
+    /// Also the limit counter with other smallest shares
+    #[arg(long)]
+    shares: bool,
     /// What cargo passes to a bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -74,7 +79,8 @@ impl Args {
             self.only.is_empty() || self.only.iter().any(|wanted| name.starts_with(wanted.as_str()))
         };
         let wanted = |entrant: &Entrant| entrant.name == "floor" || only(entrant.name);
-        entrants(case).into_iter().filter(wanted).collect()
+        let shares = if self.shares { shares::entrants() } else { Vec::new() };
+        entrants(case).into_iter().chain(shares).filter(wanted).collect()
     }
 }
 
@@ -127,7 +133,8 @@ fn main() {
     let site = Site::largest();
     let mut results = Results::new(if args.json { Format::Json } else { Format::Table });
     results.machine(&Machine::this());
-    for case in Case::ALL.into_iter().filter(|case| args.wants(&case.name())) {
+    let wanted = Case::ALL.into_iter().filter(|case| args.wants(&case.name()));
+    for case in wanted.map(|case| case.within(args.effort().most)) {
         for threads in args.threads(&site) {
             let entrants = args.entrants(case);
             let figures = compare(case, &entrants, (threads, &site), args.effort(), || ());

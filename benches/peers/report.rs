@@ -116,7 +116,11 @@ fn print_line(figure: &FigureRecord) {
     let ratio = ratio.unwrap_or_default();
     let spread = format!("({lowest:.2} - {highest:.2})");
     let admitted = figure.admitted.map(admitted).unwrap_or_default();
-    println!("  {name:<22}{ns_per_op:9.2} {spread:<20}{ratio:>14}{admitted}");
+    let disturbed = match figure.disturbed {
+        0 => String::new(),
+        rounds => format!("  {rounds} of {} rounds disturbed", figure.rounds),
+    };
+    println!("  {name:<22}{ns_per_op:9.2} {spread:<20}{ratio:>14}{admitted}{disturbed}");
 }
 
 /// How far a ramp was from its limit.

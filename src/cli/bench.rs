@@ -106,9 +106,9 @@ impl Bench {
     }
 
     fn measure(&self, site: Site, threads: &[usize]) -> Report {
-        let cases = cases(&site);
-        let runs = (cases.len() + 1) * threads.len();
+        let runs = (cases(&site).len() + 1) * threads.len();
         let effort = self.effort(runs);
+        let cases = cases(&site).map(|case| case.within(effort.most));
         let progress = ProgressBar::new((runs * effort.rounds * ENTRANTS.len()) as u64);
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {msg} {eta}") {
             progress.set_style(style);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::contestant::{BURST, Contestant, Handle, Terms, share};
-use super::crew::{Flag, Tally, race, slowest};
+use super::crew::{Flag, Span, Tally, race, slowest};
 use super::packets;
 use super::rounds::Sample;
 use super::site::Site;
@@ -115,7 +115,7 @@ impl Case {
             | Self::Republish
             | Self::TwoLimits => "admit + release",
             Self::Ramp { .. } => "admit",
-            Self::Refusal => "refusal",
+            Self::Refusal => "refused attempt",
             Self::ReleaseUnderFlood => "release",
             Self::Asymmetric => "admit here, release there",
             Self::Burst => "admit 32 + release 32",
@@ -216,7 +216,7 @@ fn keep<H: Handle>(handle: &mut H, units: u64) -> u64 {
 fn ramp<C: Contestant>(trial: &Trial<'_>, limit: u64) -> Sample {
     let each = limit.div_ceil(trial.threads as u64);
     let times = (trial.operations / each).max(1);
-    let (mut took, mut admitted) = (Duration::ZERO, 0);
+    let (mut span, mut admitted) = (Span::default(), 0);
     for _ in 0..times {
         let contestant = C::new(&trial.terms(limit));
         let handles = handles(&contestant, trial.threads);
@@ -224,12 +224,12 @@ fn ramp<C: Contestant>(trial: &Trial<'_>, limit: u64) -> Sample {
             let admitted = keep(&mut handle, u64::MAX);
             (handle, admitted)
         });
-        took += slowest(&laps);
+        span += slowest(&laps);
         let of_all: u64 = laps.iter().map(|lap| lap.result).sum();
         assert!(of_all == limit || !C::EXACT, "{}: {of_all} admitted of {limit}", C::NAME);
         admitted = of_all;
     }
-    Sample { admitted: Some((admitted, limit)), ..Sample::of(took, each * times) }
+    Sample { admitted: Some((admitted, limit)), ..Sample::of(span, each * times) }
 }
 
 fn refusal<C: Contestant>(trial: &Trial<'_>) -> Sample {
@@ -299,7 +299,8 @@ fn release_under_flood<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
             (Role::Floods(flood(handle, &taken[thread], &done)), Duration::ZERO)
         }
     });
-    Some(Sample::of(laps[0].result, held))
+    let took = laps[0].result;
+    Some(Sample::of(Span { took, ..slowest(&laps) }, held))
 }
 
 fn flood<H: Handle>(mut handle: H, taken: &Tally, done: &Flag) -> H {

@@ -19,7 +19,9 @@
 //!
 //! Waiting spins and, after a while, lets others run: there may be fewer processors than threads.
 
+use std::fs;
 use std::hint::spin_loop;
+use std::ops::AddAssign;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -129,10 +131,24 @@ impl Drop for Raise<'_> {
     }
 }
 
+/// How long something took, and how much of that other work on the processor took away.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Span {
+    pub(super) took: Duration,
+    pub(super) waited: Duration,
+}
+
+impl AddAssign for Span {
+    fn add_assign(&mut self, other: Self) {
+        self.took += other.took;
+        self.waited += other.waited;
+    }
+}
+
 /// What one thread did.
 pub(super) struct Lap<H, R> {
-    /// From the start to the end of its work.
-    pub(super) took: Duration,
+    /// From the start to the end of its work; what it waited also before the start.
+    span: Span,
     pub(super) result: R,
     /// Kept so that nobody's handle is dropped while others are timed.
     _handle: H,
@@ -151,11 +167,14 @@ pub(super) fn race<H: Send, R: Send>(
         let run = |(thread, handle)| {
             scope.spawn(move || {
                 cores.pin(thread);
+                let before = run_delay();
                 line.fetch_add(1, Ordering::AcqRel);
                 wait_until(|| line.load(Ordering::Acquire) == threads);
                 let begin = Instant::now();
                 let (handle, result) = work(thread, handle);
-                Lap { took: begin.elapsed(), result, _handle: handle }
+                let took = begin.elapsed();
+                let waited = run_delay().saturating_sub(before);
+                Lap { span: Span { took, waited }, result, _handle: handle }
             })
         };
         let threads: Vec<_> = handles.into_iter().enumerate().map(run).collect();
@@ -166,7 +185,19 @@ pub(super) fn race<H: Send, R: Send>(
     })
 }
 
-/// The time of the slowest.
-pub(super) fn slowest<H, R>(laps: &[Lap<H, R>]) -> Duration {
-    laps.iter().map(|lap| lap.took).max().unwrap_or_default()
+/// The time of the slowest, and the longest that one of them waited.
+pub(super) fn slowest<H, R>(laps: &[Lap<H, R>]) -> Span {
+    let longest = |time: fn(&Span) -> Duration| laps.iter().map(|lap| time(&lap.span)).max();
+    Span {
+        took: longest(|span| span.took).unwrap_or_default(),
+        waited: longest(|span| span.waited).unwrap_or_default(),
+    }
+}
+
+/// How long the calling thread could have run and did not, because other work had the processor.
+/// Nothing where the system does not tell.
+fn run_delay() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = stat.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
 }

@@ -10,6 +10,10 @@
 //! operations that each of them did. Threads that do not disturb each other therefore show the same
 //! figure for any number of them. What one operation is, [`Case::operation`] says.
 //!
+//! A round in which other work on the machine had a processor for more than a twentieth of the time
+//! is run again, up to five times in all, and what is still disturbed then is told: threads that
+//! wait do not meet, which makes what they share look cheap.
+//!
 //! Each thread is pinned to a processor, owns its handle (it is moved there by value), and starts
 //! when all are there. Making a contestant, filling it and dropping it is not timed.
 

@@ -26,6 +26,8 @@ pub struct FigureRecord {
     pub highest: f64,
     /// How many rounds.
     pub rounds: usize,
+    /// How many of them other work on the machine disturbed, although they were tried again.
+    pub disturbed: usize,
     /// What one operation is.
     pub operation: &'static str,
     /// In the rounds that admitted the fewest and the most: how many, of how many.
@@ -48,6 +50,7 @@ impl FigureRecord {
                 lowest,
                 highest,
                 rounds: figure.nanos.len(),
+                disturbed: figure.disturbed,
                 operation: case.operation(),
                 admitted: figure.admitted,
             }
