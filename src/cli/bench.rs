@@ -241,7 +241,17 @@ impl Report {
         self.figures.iter().for_each(|figure| builder.push_record(figure_cells(figure)));
         let mut table = builder.build();
         table.modify(Columns::new(3..FIGURE_HEADS.len()), Alignment::right());
-        text::print_table(out, &mut table)
+        text::print_table(out, &mut table)?;
+        self.disturbed().map_or(Ok(()), |note| writeln!(out, "{note}"))
+    }
+
+    /// What other work on the machine did to the figures.
+    fn disturbed(&self) -> Option<String> {
+        let disturbed: usize = self.figures.iter().map(|figure| figure.disturbed).sum();
+        let rounds: usize = self.figures.iter().map(|figure| figure.rounds).sum();
+        (disturbed > 0).then(|| {
+            format!("{disturbed} of {rounds} rounds were disturbed by other work on this machine")
+        })
     }
 
     fn print_latencies(&self, out: &mut impl Write) -> io::Result<()> {

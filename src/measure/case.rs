@@ -299,8 +299,9 @@ fn release_under_flood<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
             (Role::Floods(flood(handle, &taken[thread], &done)), Duration::ZERO)
         }
     });
-    let took = laps[0].result;
-    Some(Sample::of(Span { took, ..slowest(&laps) }, held))
+    let whole = Sample::of(slowest(&laps), held);
+    let timed = Sample::of(Span { took: laps[0].result, ..Span::default() }, held);
+    Some(Sample { nanos: timed.nanos, ..whole })
 }
 
 fn flood<H: Handle>(mut handle: H, taken: &Tally, done: &Flag) -> H {
@@ -419,8 +420,9 @@ fn only_releases<H: Handle>(
 }
 
 fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
-    let contestant = C::new(&trial.terms(trial.far()));
-    if !contestant.set_limit(trial.far()) {
+    let far = trial.far();
+    let contestant = C::new(&trial.terms(far));
+    if !contestant.set_limit(far) {
         return None;
     }
     let handles = handles(&contestant, trial.threads);
@@ -430,7 +432,7 @@ fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
         scope.spawn(|| {
             trial.site.cores.pin(trial.threads);
             thousand_times_a_second(&done, |turn| {
-                contestant.set_limit(republished(trial.far(), turn));
+                contestant.set_limit(republished(far, turn));
             });
         });
         race(&trial.site.cores, handles, |_, handle| (pair_loop(handle, trial.operations), ()))

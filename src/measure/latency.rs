@@ -66,7 +66,8 @@ pub fn admissions<C: Contestant>(
     republish: bool,
 ) -> Latency {
     let trial = Trial { threads, operations: samples, site };
-    let contestant = C::new(&trial.terms(trial.far()));
+    let far = trial.far();
+    let contestant = C::new(&trial.terms(far));
     let handles = handles(&contestant, threads);
     let done = Flag::new();
     let laps = thread::scope(|scope| {
@@ -75,7 +76,7 @@ pub fn admissions<C: Contestant>(
             scope.spawn(|| {
                 site.cores.pin(threads);
                 thousand_times_a_second(&done, |turn| {
-                    contestant.set_limit(republished(trial.far(), turn));
+                    contestant.set_limit(republished(far, turn));
                 });
             });
         }

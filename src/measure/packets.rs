@@ -27,14 +27,14 @@ struct Key {
     ports: [u16; 2],
 }
 
-/// What a flow table holds: the unit that was admitted, beside what any firewall counts.
-struct Flow<U> {
+/// What a flow table holds: what any firewall counts, and where the unit is that was admitted.
+struct Flow {
     packets: u64,
     bytes: u64,
-    unit: U,
+    place: usize,
 }
 
-type Table<U> = HashMap<Key, Flow<U>, RandomState>;
+type Table = HashMap<Key, Flow, RandomState>;
 
 /// All packets, one after another in one piece of memory, as in a receive ring.
 struct Trace {
@@ -74,53 +74,96 @@ impl Trace {
     }
 }
 
-/// One packet through the loop.
-#[inline]
-fn packet<H: Handle>(handle: &mut H, table: &mut Table<H::Unit>, frame: &[u8]) {
-    let Ok(packet) = SlicedPacket::from_ethernet(frame) else { return };
+/// What a packet means for admission.
+enum Event {
+    /// Nothing, as most do.
+    Goes,
+    Opens(Key),
+    /// The flow that had its unit in this place is over.
+    Closes(usize),
+}
+
+/// One packet through parser, hash and table.
+///
+/// Not generic, and compiled once: with every contestant and without any it is the same code, and
+/// what differs between them is admission.
+#[inline(never)]
+fn packet(table: &mut Table, frame: &[u8]) -> Event {
+    let Ok(packet) = SlicedPacket::from_ethernet(frame) else { return Event::Goes };
     let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) =
         (&packet.net, &packet.transport)
     else {
-        return;
+        return Event::Goes;
     };
     let header = ip.header();
     let key = Key {
         addresses: [header.source(), header.destination()],
         ports: [tcp.source_port(), tcp.destination_port()],
     };
-    if let Some(flow) = table.get_mut(&key) {
-        flow.packets += 1;
-        flow.bytes += frame.len() as u64;
-        if tcp.fin()
-            && let Some(flow) = table.remove(&key)
-        {
-            black_box((flow.packets, flow.bytes));
-            handle.release(flow.unit);
+    let Some(flow) = table.get_mut(&key) else {
+        return if tcp.syn() { Event::Opens(key) } else { Event::Goes };
+    };
+    flow.packets += 1;
+    flow.bytes += frame.len() as u64;
+    let Some(flow) = tcp.fin().then(|| table.remove(&key)).flatten() else { return Event::Goes };
+    black_box((flow.packets, flow.bytes));
+    Event::Closes(flow.place)
+}
+
+#[inline(never)]
+fn enter(table: &mut Table, key: Key, place: usize, frame: &[u8]) {
+    table.insert(key, Flow { packets: 1, bytes: frame.len() as u64, place });
+}
+
+/// One thread's share of the loop.
+struct Lane<H: Handle> {
+    handle: H,
+    table: Table,
+    /// The units of the flows that are open, in the order in which they opened.
+    units: Vec<Option<H::Unit>>,
+    opened: usize,
+}
+
+impl<H: Handle> Lane<H> {
+    fn new(handle: H) -> Self {
+        let table = Table::with_capacity_and_hasher(2048, RandomState::default());
+        let units = std::iter::repeat_with(|| None).take(FLOWS as usize).collect();
+        Self { handle, table, units, opened: 0 }
+    }
+
+    fn pass(&mut self, trace: &Trace) {
+        for frame in trace.packets() {
+            match packet(&mut self.table, black_box(frame)) {
+                Event::Goes => {}
+                Event::Opens(key) => {
+                    if let Some(unit) = self.handle.admit() {
+                        let place = self.opened % self.units.len();
+                        self.units[place] = Some(unit);
+                        enter(&mut self.table, key, place, frame);
+                        self.opened += 1;
+                    }
+                }
+                Event::Closes(place) => {
+                    if let Some(unit) = self.units[place].take() {
+                        self.handle.release(unit);
+                    }
+                }
+            }
         }
-    } else if tcp.syn()
-        && let Some(unit) = handle.admit()
-    {
-        table.insert(key, Flow { packets: 1, bytes: frame.len() as u64, unit });
+        assert!(self.table.is_empty(), "every flow ends");
     }
 }
 
 /// Whole passes over the trace, until there were enough packets.
 pub(super) fn run<C: Contestant>(trial: &Trial<'_>) -> Sample {
     let trace = Trace::new();
-    let passes = (trial.operations / trace.ends.len() as u64).max(1);
+    let packets = trace.ends.len() as u64;
+    let passes = (trial.operations / packets).max(1);
     let contestant = C::new(&trial.terms(trial.far()));
-    let crew: Vec<_> = handles(&contestant, trial.threads)
-        .into_iter()
-        .map(|handle| (handle, Table::with_capacity_and_hasher(2048, RandomState::default())))
-        .collect();
-    let laps = race(&trial.site.cores, crew, |_, (mut handle, mut table)| {
-        for _ in 0..passes {
-            for frame in trace.packets() {
-                packet(&mut handle, &mut table, black_box(frame));
-            }
-            assert!(table.is_empty(), "every flow ends");
-        }
-        ((handle, table), ())
+    let lanes = handles(&contestant, trial.threads).into_iter().map(Lane::new).collect();
+    let laps = race(&trial.site.cores, lanes, |_, mut lane| {
+        (0..passes).for_each(|_| lane.pass(&trace));
+        (lane, ())
     });
-    Sample::of(slowest(&laps), passes * trace.ends.len() as u64)
+    Sample::of(slowest(&laps), passes * packets)
 }

@@ -96,7 +96,8 @@ fn throughput(out: &mut impl Write, report: &Report) -> io::Result<()> {
         write!(out, "{}", scaling(case, &report.figures))?;
     }
     let rows: Vec<_> = report.figures.iter().map(|figure| figure_cells(figure).to_vec()).collect();
-    table(out, &FIGURE_HEADS, 3, &rows)
+    table(out, &FIGURE_HEADS, 3, &rows)?;
+    report.disturbed().map_or(Ok(()), |note| writeln!(out, "<p>{note}</p>"))
 }
 
 /// One case over the numbers of threads.
