@@ -167,3 +167,40 @@ pub(super) fn run<C: Contestant>(trial: &Trial<'_>) -> Sample {
     });
     Sample::of(slowest(&laps), passes * packets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Asked {
+        admitted: u64,
+        released: u64,
+    }
+
+    impl Handle for Asked {
+        /// Which flow's it is.
+        type Unit = u64;
+
+        fn admit(&mut self) -> Option<u64> {
+            self.admitted += 1;
+            Some(self.admitted)
+        }
+
+        fn release(&mut self, unit: u64) {
+            self.released += 1;
+            assert_eq!(unit, self.released, "flows end in the order in which they began");
+        }
+    }
+
+    #[test]
+    fn a_flow_is_admitted_once_and_released_once() {
+        let mut lane = Lane::new(Asked::default());
+        let trace = Trace::new();
+        for passes in 1..=3 {
+            lane.pass(&trace);
+            let flows = u64::from(FLOWS) * passes;
+            assert_eq!((lane.handle.admitted, lane.handle.released), (flows, flows));
+        }
+    }
+}
