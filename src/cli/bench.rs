@@ -28,8 +28,8 @@ const SECONDS_MAX: f64 = 3600.0;
 
 /// Measure what admission costs on this machine
 ///
-/// Tollgate beside a plain counter of each thread's own, which nothing can be cheaper than, and
-/// beside one word that all threads change. Figures are nanoseconds an operation of each thread:
+/// Tollgate beside the floor, a plain counter of each thread's own in memory, and beside one word
+/// that all threads change. Figures are nanoseconds an operation of each thread:
 /// the median of rounds in which the three take turns, with the lowest and the highest round.
 /// Latencies are of single admissions, each with one look at the clock.
 #[derive(Args, Debug)]
@@ -117,12 +117,12 @@ impl Bench {
         let (mut figures, mut curves) = (Vec::new(), Vec::new());
         for &threads in threads {
             for &case in &cases {
-                progress.set_message(format!("{}, {threads} threads", case.name()));
+                progress.set_message(format!("{}, threads: {threads}", case.name()));
                 let step = || progress.inc(1);
                 let measured = compare(case, &entrants, (threads, &site), effort, step);
                 figures.extend(FigureRecord::of(case, threads, &measured));
             }
-            progress.set_message(format!("latency, {threads} threads"));
+            progress.set_message(format!("latency, threads: {threads}"));
             curves.extend(latencies(&site, threads, effort));
             progress.inc((effort.rounds * ENTRANTS.len()) as u64);
         }

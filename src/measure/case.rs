@@ -1,7 +1,7 @@
 //! What is measured: one loop a case, the same for every contestant.
 
 use std::hint::black_box;
-use std::mem::forget;
+use std::mem::{ManuallyDrop, forget};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -154,13 +154,24 @@ pub(super) fn handles<C: Contestant>(contestant: &C, threads: usize) -> Vec<C::H
     (0..threads).map(|thread| contestant.handle(thread)).collect()
 }
 
-fn pair_loop<H: Handle>(mut handle: H, operations: u64) -> H {
+/// Runs a loop on a handle that is a local of the thread. Nobody else has its address, not even a
+/// panic that would drop it, so that what the loop uses of it can stay in registers.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
+fn on_local<H, R>(handle: H, work: impl FnOnce(&mut H) -> R) -> (H, R) {
+    let mut handle = ManuallyDrop::new(handle);
+    let result = work(&mut handle);
+    (ManuallyDrop::into_inner(handle), result)
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
+fn pair_loop<H: Handle>(handle: &mut H, operations: u64) {
     for _ in 0..operations {
         let unit = handle.admit();
         let Some(unit) = black_box_verdict(unit) else { panic!("refused below the limit") };
         handle.release(unit);
     }
-    handle
 }
 
 /// The optimiser does not know the verdict; it may know the unit.
@@ -169,39 +180,43 @@ fn black_box_verdict<U>(unit: Option<U>) -> Option<U> {
     if black_box(unit.is_some()) { unit } else { None }
 }
 
-fn memory_loop<H: Handle>(mut handle: H, operations: u64) -> H {
+fn memory_loop<H: Handle>(handle: &mut H, operations: u64) {
     for _ in 0..operations {
         let Some(unit) = black_box(handle.admit()) else { panic!("refused below the limit") };
-        black_box(&mut handle);
+        black_box(&mut *handle);
         handle.release(unit);
-        black_box(&mut handle);
+        black_box(&mut *handle);
     }
-    handle
 }
 
-fn burst_loop<H: Handle>(mut handle: H, operations: u64) -> H {
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
+fn burst_loop<H: Handle>(handle: &mut H, operations: u64) {
     for _ in 0..operations {
         assert_eq!(black_box(handle.burst()), BURST as u64, "refused below the limit");
     }
-    handle
 }
 
-fn pairs<C: Contestant>(trial: &Trial<'_>, work: fn(C::Handle, u64) -> C::Handle) -> Sample {
+fn pairs<C: Contestant>(trial: &Trial<'_>, work: impl Fn(&mut C::Handle, u64) + Sync) -> Sample {
     pairs_below::<C>(trial, trial.far(), work)
 }
 
 fn pairs_below<C: Contestant>(
     trial: &Trial<'_>,
     limit: u64,
-    work: fn(C::Handle, u64) -> C::Handle,
+    work: impl Fn(&mut C::Handle, u64) + Sync,
 ) -> Sample {
     let contestant = C::new(&trial.terms(limit));
     let handles = handles(&contestant, trial.threads);
-    let laps = race(&trial.site.cores, handles, |_, handle| (work(handle, trial.operations), ()));
+    let laps = race(&trial.site.cores, handles, |_, handle| {
+        on_local(handle, |handle| work(handle, trial.operations))
+    });
     Sample::of(slowest(&laps), trial.operations)
 }
 
 /// Admits `units`, for good.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn keep<H: Handle>(handle: &mut H, units: u64) -> u64 {
     let mut admitted = 0;
     while admitted < units {
@@ -220,9 +235,8 @@ fn ramp<C: Contestant>(trial: &Trial<'_>, limit: u64) -> Sample {
     for _ in 0..times {
         let contestant = C::new(&trial.terms(limit));
         let handles = handles(&contestant, trial.threads);
-        let laps = race(&trial.site.cores, handles, |_, mut handle: C::Handle| {
-            let admitted = keep(&mut handle, u64::MAX);
-            (handle, admitted)
+        let laps = race(&trial.site.cores, handles, |_, handle: C::Handle| {
+            on_local(handle, |handle| keep(handle, u64::MAX))
         });
         span += slowest(&laps);
         let of_all: u64 = laps.iter().map(|lap| lap.result).sum();
@@ -238,11 +252,12 @@ fn refusal<C: Contestant>(trial: &Trial<'_>) -> Sample {
     for handle in &mut handles {
         keep(handle, u64::MAX);
     }
-    let laps = race(&trial.site.cores, handles, |_, mut handle: C::Handle| {
-        for _ in 0..trial.operations {
-            assert!(!black_box(handle.admit().is_some()), "admitted beyond the limit");
-        }
-        (handle, ())
+    let laps = race(&trial.site.cores, handles, |_, handle: C::Handle| {
+        on_local(handle, |handle| {
+            for _ in 0..trial.operations {
+                assert!(!black_box(handle.admit().is_some()), "admitted beyond the limit");
+            }
+        })
     });
     Sample::of(slowest(&laps), trial.operations)
 }
@@ -254,8 +269,9 @@ fn last_units<C: Contestant>(trial: &Trial<'_>) -> Sample {
         let units = share(LITTLE - 100, trial.threads, thread);
         assert_eq!(keep(handle, units), units, "refused below the limit");
     }
-    let work = |_, handle| (pair_loop(handle, trial.operations), ());
-    let laps = race(&trial.site.cores, handles, work);
+    let laps = race(&trial.site.cores, handles, |_, handle| {
+        on_local(handle, |handle| pair_loop(handle, trial.operations))
+    });
     Sample::of(slowest(&laps), trial.operations)
 }
 
@@ -371,17 +387,21 @@ fn asymmetric<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
     let laps = race(&trial.site.cores, crew, |thread, (handle, pattern)| {
         let _raise = gone.raised_in_a_panic();
         let pair = Pair { mine: &tallies[thread], theirs: &tallies[thread ^ 1], gone: &gone };
-        let handle = if thread % 2 == 0 {
-            only_admits(handle, operations, pair)
-        } else {
-            only_releases(handle, operations, &pattern, pair)
-        };
+        let (handle, ()) = on_local(handle, |handle| {
+            if thread % 2 == 0 {
+                only_admits(handle, operations, pair);
+            } else {
+                only_releases(handle, operations, &pattern, pair);
+            }
+        });
         ((handle, pattern), ())
     });
     Some(Sample::of(slowest(&laps), operations))
 }
 
-fn only_admits<H: Handle>(mut handle: H, operations: u64, pair: Pair<'_>) -> H {
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
+fn only_admits<H: Handle>(handle: &mut H, operations: u64, pair: Pair<'_>) {
     let mut admitted = 0;
     while admitted < operations {
         pair.gone.wait_for(|| admitted - pair.theirs.get() < AHEAD);
@@ -395,15 +415,11 @@ fn only_admits<H: Handle>(mut handle: H, operations: u64, pair: Pair<'_>) -> H {
         admitted += batch;
         pair.mine.set(admitted);
     }
-    handle
 }
 
-fn only_releases<H: Handle>(
-    mut handle: H,
-    operations: u64,
-    pattern: &H::Unit,
-    pair: Pair<'_>,
-) -> H {
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
+fn only_releases<H: Handle>(handle: &mut H, operations: u64, pattern: &H::Unit, pair: Pair<'_>) {
     let mut released = 0;
     while released < operations {
         pair.gone.wait_for(|| pair.theirs.get() > released);
@@ -416,7 +432,6 @@ fn only_releases<H: Handle>(
         released = admitted;
         pair.mine.set(released);
     }
-    handle
 }
 
 fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
@@ -435,7 +450,9 @@ fn republish<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
                 contestant.set_limit(republished(far, turn));
             });
         });
-        race(&trial.site.cores, handles, |_, handle| (pair_loop(handle, trial.operations), ()))
+        race(&trial.site.cores, handles, |_, handle| {
+            on_local(handle, |handle| pair_loop(handle, trial.operations))
+        })
     });
     Some(Sample::of(slowest(&laps), trial.operations))
 }

@@ -89,9 +89,9 @@ pub(super) const fn share(total: u64, threads: usize, thread: usize) -> u64 {
     total / threads + (thread < total % threads) as u64
 }
 
-/// What no admission control can be cheaper than: a plain counter of the thread's own, in memory,
-/// compared with a limit.
+/// A plain counter of the thread's own, in memory, compared with a limit: it counts for nobody else.
 ///
+/// In a tight loop a contestant whose count stays in a register can be below it.
 /// Without [`black_box`] the optimiser would find that a pair changes nothing and drop the counter.
 /// It is shown the counter once an operation, so that each loads, compares, adds and stores.
 #[derive(Debug)]
