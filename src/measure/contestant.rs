@@ -89,7 +89,7 @@ pub(super) const fn share(total: u64, threads: usize, thread: usize) -> u64 {
     total / threads + (thread < total % threads) as u64
 }
 
-/// A plain counter of the thread's own, in memory, compared with a limit: it counts for nobody else.
+/// A plain counter of the thread's own, in memory, compared with a limit.
 ///
 /// In a tight loop a contestant whose count stays in a register can be below it.
 /// Without [`black_box`] the optimiser would find that a pair changes nothing and drop the counter.
