@@ -30,6 +30,7 @@
 //! | [`license`] | the rules: what is in force, and why | `catalogue` |
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
+//! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
 //! Without default features only the first three are built.
@@ -72,6 +73,9 @@ pub mod license;
 pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod measure;
 
 mod sync;
 

@@ -1,5 +1,6 @@
 //! The `tollgate` command line.
 
+mod bench;
 mod explain;
 mod failure;
 mod json;
@@ -31,6 +32,7 @@ enum Command {
     Explain(explain::Explain),
     Replay(replay::Replay),
     Size(size::Size),
+    Bench(bench::Bench),
 }
 
 /// Runs the command line and returns the exit status: 0 done, 1 failed, 2 not understood.
@@ -49,5 +51,6 @@ fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
         Command::Explain(explain) => explain.run(out),
         Command::Replay(replay) => replay.run(out),
         Command::Size(size) => size.run(out),
+        Command::Bench(bench) => bench.run(out),
     }
 }

@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("license", &["catalogue"]),
     ("gate", &["catalogue", "license", "sync"]),
     ("capture", &["catalogue", "license", "gate"]),
-    ("cli", &["catalogue", "license", "gate", "capture"]),
+    ("measure", &["catalogue", "license", "gate", "sync"]),
+    ("cli", &["catalogue", "license", "gate", "capture", "measure"]),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.
