@@ -94,6 +94,16 @@ fn gate(model: &str, limits: &[(Limit, u32)]) -> Gate {
     Gate::new(RunningLicense::of(&unit))
 }
 
+/// A thread's first refusal takes a place among arc-swap's readers, 128 bytes that are kept for the
+/// next thread when this one ends. Everything after it is without an allocation.
+fn refuse_once() {
+    let mut worker = gate("ASA 5520", &[(Limit::FirewallConns, 0)]).worker();
+    let mut refuse = || assert!(worker.admit(Kind::Connection).is_err());
+    let first = measure(&mut refuse);
+    assert!(first.count_total <= 1 && first.bytes_total <= 128, "{first:?}");
+    allocates_nothing("the second refusal", refuse);
+}
+
 /// Every kind that can be admitted, with a flood of refusals of each that has a limit in reach.
 fn every_kind(worker: &mut Worker) {
     for kind in Kind::ALL {
@@ -108,12 +118,11 @@ fn every_kind(worker: &mut Worker) {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "a debug build records every token: run it with --release")]
 fn a_gate_allocates_nothing() {
+    refuse_once();
     let small: Vec<_> = Limit::ALL.into_iter().map(|limit| (limit, 20)).collect();
     for limits in [&[][..], &small] {
         for gate in ["ASA 5520", "ASA 5580-40", "ASA 5506-X"].map(|model| gate(model, limits)) {
             let mut worker = gate.worker();
-            // The first refusal of a thread finds its place in arc-swap's list of readers.
-            let _ = worker.admit(Kind::Context);
             allocates_nothing("every kind", || every_kind(&mut worker));
             assert!(gate.audit().is_idle());
         }
@@ -123,6 +132,7 @@ fn a_gate_allocates_nothing() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "a debug build records every token: run it with --release")]
 fn a_gate_allocates_nothing_while_connections_fill_it() {
+    refuse_once();
     let gate = gate("ASA 5520", &[(Limit::FirewallConns, 5_000)]);
     let mut workers = [gate.worker(), gate.worker()];
     let mut tokens = Vec::with_capacity(5_000);
@@ -155,9 +165,7 @@ fn inside_hosts_come_and_go_without_an_allocation() {
     let gate = gate("ASA 5505", &[]);
     let mut worker = gate.worker();
     let mut tokens = Vec::with_capacity(1_000);
-    // The first refusal of a thread finds its place in arc-swap's list of readers.
-    tokens.extend((0..20).filter_map(|inside| worker.admit_connection(&pair(inside)).ok()));
-    tokens.drain(..).for_each(|token| worker.release(token));
+    refuse_once();
     allocates_nothing("hosts", || {
         for first in (0..200).step_by(10) {
             for inside in first..first + 20 {
@@ -168,6 +176,11 @@ fn inside_hosts_come_and_go_without_an_allocation() {
             tokens.drain(..).for_each(|token| worker.release(token));
         }
     });
+    tokens.extend((0..10).flat_map(|inside| worker.admit_connection(&pair(inside))));
+    allocates_nothing("more refused hosts than there is room for", || {
+        assert!((0..100_000).all(|_| worker.admit_connection(&pair(10)).is_err()));
+    });
+    tokens.into_iter().for_each(|token| worker.release(token));
     assert!(gate.audit().is_idle());
 }
 
@@ -175,9 +188,9 @@ fn inside_hosts_come_and_go_without_an_allocation() {
 fn bytes(limit: u64, workers: usize) -> u64 {
     let layout = Layout { cells: workers, ..Layout::production() };
     let mut counter = None;
-    let counted = measure(|| counter = Some(Counter::with_layout(limit, layout)));
+    let built = measure(|| counter = Some(Counter::with_layout(limit, layout)));
     drop(counter);
-    counted.bytes_current.cast_unsigned()
+    built.bytes_current.cast_unsigned()
 }
 
 /// 128 bytes a worker, and eight to find its place among those that nobody has.
@@ -191,4 +204,29 @@ fn a_large_limit_costs_128_bytes_a_worker_and_a_word() {
     });
     let each = (more - one) / WORKERS;
     assert!((128..=136).contains(&each), "{each} bytes a worker");
+}
+
+/// An unlimited number of hosts: each connection of the larger tier brings in one of its own.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "a debug build records every token: run it with --release")]
+fn as_many_hosts_as_connections_have_their_room() {
+    let entry = catalogue::find("ASA 5505", Some("Security Plus"), None).expect("a model");
+    let mut unit = Unit::new(entry);
+    unit.add(Feature::InsideHosts, Value::Unlimited).expect("a licence of the model");
+    let gate = Gate::new(RunningLicense::of(&unit));
+    let mut worker = gate.worker();
+    let mut tokens = Vec::with_capacity(25_000);
+    let mut hosts = (0..u32::MAX).map(|host| HostPair {
+        source: Host { address: (0x0A00_0000 | host).to_be_bytes().into(), zone: Zone::Inside },
+        ..pair(0)
+    });
+    allocates_nothing("hosts", || {
+        let connect = |pair| worker.admit_connection(&pair);
+        tokens.extend(hosts.by_ref().take(25_000).map(connect).map_while(Result::ok));
+    });
+    assert_eq!(tokens.len(), 25_000);
+    allocates_nothing("releases", || {
+        tokens.drain(..).for_each(|token| worker.release(token));
+    });
+    assert!(gate.audit().is_idle());
 }

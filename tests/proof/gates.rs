@@ -12,6 +12,7 @@ use tollgate::license::{Kind, Limit, RunningLicense, Unit};
 
 use crate::history::{History, Log, Sequential, Stage, explained, told};
 use crate::random::Random;
+use crate::times;
 
 /// The limits of the histories here, of which each has some.
 const LIMITS: [Limit; 4] =
@@ -295,7 +296,7 @@ const SCRIPTS: [(&str, What); 3] =
 
 #[test]
 fn every_history_of_a_gate_has_a_sequential_explanation() {
-    SCRIPTS.iter().for_each(|(model, what)| every_history_is_explained(model, *what, 700));
+    SCRIPTS.iter().for_each(|(model, what)| every_history_is_explained(model, *what, times(700)));
 }
 
 #[test]

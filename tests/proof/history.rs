@@ -177,6 +177,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "more histories than an interpreter has time for")]
     fn the_search_agrees_with_trying_every_order() {
         let mut random = Random::new(1);
         let mut verdicts = [0; 2];

@@ -9,6 +9,12 @@
 
 mod counters;
 mod gates;
+mod handover;
 mod history;
 mod random;
 mod soak;
+
+/// How often something is repeated: as often as told, and a little under an interpreter.
+const fn times(often: u64) -> u64 {
+    if cfg!(miri) && often > 10 { 10 } else { often }
+}

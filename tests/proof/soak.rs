@@ -157,6 +157,7 @@ fn soak_of_a_counter() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "longer than an interpreter has time for")]
 fn soak_of_a_counter_in_passing() {
     (0..2).for_each(|seed| assert!(life_of_a_counter(seed) > 0));
 }
@@ -284,6 +285,7 @@ fn soak_of_a_gate() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "longer than an interpreter has time for")]
 fn soak_of_a_gate_in_passing() {
     (0..2).for_each(|seed| assert!(life_of_a_gate(seed) > 0));
 }
