@@ -115,6 +115,24 @@ fn the_peak_is_one_that_was_reached() {
     });
 }
 
+/// Who sees that publishing is over sees the limits it left: the larger ones of before would make
+/// the last free unit look like many in use.
+#[test]
+fn the_peak_is_one_that_was_reached_under_a_lower_limit() {
+    explore_bounded(3, || {
+        let gate = gate(&[(CONNS, 3)]);
+        let mut worker = gate.worker();
+        let thread = thread::spawn(move || {
+            let token = worker.admit(Kind::Connection).expect("one is allowed throughout");
+            worker.release(token);
+        });
+        gate.publish(license("ASA 5520", &[(CONNS, 1)])).expect("the same model");
+        thread.join().expect("no panic");
+        assert!(gate.usage(CONNS).peak <= 1);
+        assert_nothing_lost(&gate);
+    });
+}
+
 #[test]
 fn of_two_publishers_one_is_last_in_everything() {
     explore_bounded(3, || {

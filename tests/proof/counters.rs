@@ -12,7 +12,7 @@ use crate::random::Random;
 use crate::times;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Call {
+enum Call {
     Admit,
     AdmitAll(u64),
     AdmitUpTo(u64),
@@ -23,7 +23,7 @@ pub(crate) enum Call {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Answer {
+enum Answer {
     Granted(u64),
     WasInUse(bool),
     Set,
