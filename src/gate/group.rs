@@ -157,7 +157,15 @@ impl Group {
         step(3);
         self.limits.word.store(new, Ordering::Release);
         step(4);
-        self.note_peak(version + 4, self.free.load(Ordering::Relaxed));
+    }
+
+    /// The limits, the free units and the peak, which is not below what is in use. The caller holds
+    /// the publish lock.
+    pub(crate) fn report(&self) -> Moment {
+        let moment = self.moment();
+        // What was admitted while a licence was being published.
+        self.note_peak(moment.version, moment.free);
+        Moment { peak: self.peak.load(Ordering::Relaxed), ..moment }
     }
 
     /// The limits, the free units and the peak. Of one moment under the publish lock.
@@ -190,7 +198,8 @@ impl Group {
 
     /// Raises the peak to what `free` says is in use, where the limits did not change meanwhile.
     ///
-    /// A peak that rises and falls wholly while a licence is being published may be missed.
+    /// What is admitted while a licence is being published is noted by the next
+    /// [`report`](Self::report): a peak that has fallen by then may be missed.
     #[inline]
     fn note_peak(&self, version: u64, free: Word) {
         // Acquire: partner is the stores of `publish`; it keeps the next read behind it.
