@@ -85,6 +85,23 @@ fn all_limits_of_an_admission_or_none() {
     });
 }
 
+/// Each limit of a word has a peak of its own, and what raises one leaves the others.
+#[test]
+fn the_peaks_of_limits_in_one_word_are_kept_apart() {
+    explore(|| {
+        let gate = gate(&[(Limit::Anyconnect, 1), (Limit::OtherVpn, 1)]);
+        threads(&gate, 2, |worker, index| {
+            let kind = [Kind::Anyconnect, Kind::Ikev2L2l][index];
+            let token = worker.admit(kind).expect("one of each is allowed");
+            worker.release(token);
+        });
+        let peak = |limit| gate.usage(limit).peak;
+        assert_eq!((peak(Limit::Anyconnect), peak(Limit::OtherVpn)), (1, 1));
+        assert!((1..=2).contains(&peak(Limit::TotalVpn)));
+        assert_nothing_lost(&gate);
+    });
+}
+
 #[test]
 fn a_refused_attempt_never_makes_another_fail() {
     explore(|| {

@@ -20,8 +20,20 @@ const fn from(last: u8) -> HostPair {
     HostPair { source: host(last, Zone::Inside), destination: SERVER }
 }
 
+const fn between(a: u8, b: u8) -> HostPair {
+    HostPair { source: host(a, Zone::Inside), destination: host(b, Zone::Inside) }
+}
+
 fn gate(hosts: u32) -> Gate {
     Gate::new(license("ASA 5505", &[(Limit::InsideHosts, hosts)]))
+}
+
+/// Without a default route, so that both hosts of a connection count (E60).
+fn counting_both(hosts: u32) -> RunningLicense {
+    let mut unit = Unit::new(tollgate::catalogue::find("ASA 5505", None, None).expect("a model"));
+    unit.configure("default-route", "none").expect("a setting");
+    unit.restrict(Limit::InsideHosts, hosts);
+    RunningLicense::of(&unit)
 }
 
 #[test]
@@ -76,19 +88,13 @@ fn a_host_without_room_for_its_connection_is_not_counted() {
 #[test]
 fn two_hosts_at_once_all_or_nothing() {
     explore_bounded(3, || {
-        let mut unit =
-            Unit::new(tollgate::catalogue::find("ASA 5505", None, None).expect("a model"));
-        unit.configure("default-route", "none").expect("a setting");
-        unit.restrict(Limit::InsideHosts, 2);
-        let gate = Gate::new(RunningLicense::of(&unit));
-        let pair =
-            |a, b| HostPair { source: host(a, Zone::Inside), destination: host(b, Zone::Inside) };
+        let gate = Gate::new(counting_both(2));
         let mut other = gate.worker();
-        let thread = thread::spawn(move || other.admit_connection(&pair(2, 1)));
+        let thread = thread::spawn(move || other.admit_connection(&between(2, 1)));
         let mut worker = gate.worker();
-        let first = worker.admit_connection(&pair(1, 2)).expect("two hosts fit");
+        let first = worker.admit_connection(&between(1, 2)).expect("two hosts fit");
         let second = thread.join().expect("no panic").expect("the same two hosts");
-        assert!(worker.admit_connection(&pair(1, 3)).is_err(), "a third host does not");
+        assert!(worker.admit_connection(&between(1, 3)).is_err(), "a third host does not");
         [first, second].into_iter().for_each(|token| worker.release(token));
         assert_nothing_lost(&gate);
     });
@@ -98,18 +104,62 @@ fn two_hosts_at_once_all_or_nothing() {
 #[test]
 fn the_rule_changes_between_admissions() {
     explore_bounded(3, || {
-        let mut unit =
-            Unit::new(tollgate::catalogue::find("ASA 5505", None, None).expect("a model"));
-        unit.restrict(Limit::InsideHosts, 1);
-        let gate = Gate::new(RunningLicense::of(&unit));
-        unit.configure("default-route", "none").expect("a setting");
+        let gate = gate(1);
         let mut other = gate.worker();
         let thread = thread::spawn(move || other.admit_connection(&from(1)));
-        gate.publish(RunningLicense::of(&unit)).expect("the same model");
+        gate.publish(counting_both(1)).expect("the same model");
         let mut worker = gate.worker();
         assert!(worker.admit_connection(&from(2)).is_err(), "two hosts and one is allowed");
         let before = thread.join().expect("no panic");
         before.into_iter().for_each(|token| worker.release(token));
+        assert_nothing_lost(&gate);
+    });
+}
+
+/// What has not landed when publish returns is counted by the new rule: both hosts or none.
+#[test]
+fn an_admission_after_publish_counts_by_the_new_rule() {
+    explore_bounded(3, || {
+        let gate = gate(2);
+        let mut other = gate.worker();
+        let thread = thread::spawn(move || other.admit_connection(&from(1)));
+        gate.publish(counting_both(2)).expect("the same model");
+        let before = gate.usage(Limit::InsideHosts).in_use;
+        let token = thread.join().expect("no panic").expect("two hosts fit");
+        let after = gate.usage(Limit::InsideHosts).in_use;
+        assert!(after == 2 || before == 1, "{before} before and {after} after");
+        gate.worker().release(token);
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn two_connections_of_the_same_two_hosts_end_at_once() {
+    explore_bounded(3, || {
+        let gate = Gate::new(counting_both(2));
+        let mut worker = gate.worker();
+        let tokens = [between(1, 2), between(2, 1)].map(|pair| worker.admit_connection(&pair));
+        let [Ok(first), Ok(second)] = tokens else { panic!("two hosts fit") };
+        let mut other = gate.worker();
+        let thread = thread::spawn(move || other.release(second));
+        worker.release(first);
+        thread.join().expect("no panic");
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn the_peak_of_hosts_is_one_that_was_reached() {
+    explore_bounded(3, || {
+        let gate = gate(1);
+        let mut worker = gate.worker();
+        let thread = thread::spawn(move || {
+            let token = worker.admit_connection(&from(1)).expect("one is allowed throughout");
+            worker.release(token);
+        });
+        gate.publish(license("ASA 5505", &[(Limit::InsideHosts, 3)])).expect("the same model");
+        thread.join().expect("no panic");
+        assert_eq!(gate.usage(Limit::InsideHosts).peak, 1);
         assert_nothing_lost(&gate);
     });
 }

@@ -49,7 +49,7 @@ fn several_limits_are_lowered_without_a_phantom() {
 
 #[test]
 fn lowering_below_use_and_raising_again_is_exact() {
-    explore_bounded(3, || {
+    explore_bounded(2, || {
         let gate = gate(&[(CONNS, 2)]);
         let mut worker = gate.worker();
         let tokens = [worker.admit(Kind::Connection), worker.admit(Kind::Connection)];
@@ -111,6 +111,41 @@ fn the_peak_is_one_that_was_reached() {
         gate.publish(license("ASA 5520", &[(CONNS, 3)])).expect("the same model");
         thread.join().expect("no panic");
         assert!(gate.usage(CONNS).peak <= 1);
+        assert_nothing_lost(&gate);
+    });
+}
+
+/// Who sees that publishing is over sees the limits it left: the larger ones of before would make
+/// the last free unit look like many in use.
+#[test]
+fn the_peak_is_one_that_was_reached_under_a_lower_limit() {
+    explore_bounded(3, || {
+        let gate = gate(&[(CONNS, 3)]);
+        let mut worker = gate.worker();
+        let thread = thread::spawn(move || {
+            let token = worker.admit(Kind::Connection).expect("one is allowed throughout");
+            worker.release(token);
+        });
+        gate.publish(license("ASA 5520", &[(CONNS, 1)])).expect("the same model");
+        thread.join().expect("no panic");
+        assert!(gate.usage(CONNS).peak <= 1);
+        assert_nothing_lost(&gate);
+    });
+}
+
+#[test]
+fn the_peak_is_never_below_what_is_in_use() {
+    explore_bounded(3, || {
+        let gate = gate(&[(CONNS, 1)]);
+        let mut worker = gate.worker();
+        let thread = thread::spawn(move || {
+            let token = worker.admit(Kind::Connection).expect("one is allowed throughout");
+            (worker, token)
+        });
+        gate.publish(license("ASA 5520", &[(CONNS, 3)])).expect("the same model");
+        let (mut worker, token) = thread.join().expect("no panic");
+        assert_eq!(gate.usage(CONNS).peak, 1);
+        worker.release(token);
         assert_nothing_lost(&gate);
     });
 }

@@ -1,6 +1,8 @@
 //! Sequences of gate operations against plain counters: the body of the fuzz target `gate` and of
 //! a property test.
 
+pub mod counter;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -166,6 +166,15 @@ impl Group {
         step(4);
     }
 
+    /// The limits, the free units and the peak, which is not below what is in use. The caller holds
+    /// the publish lock.
+    pub(crate) fn report(&self) -> Moment {
+        let moment = self.moment();
+        // What was admitted while a licence was being published.
+        self.note_peak(moment.version, moment.free);
+        Moment { peak: self.peak.load(Ordering::Relaxed), ..moment }
+    }
+
     /// The limits, the free units and the peak. Of one moment under the publish lock.
     pub(crate) fn moment(&self) -> Moment {
         // Acquire: partner is the stores of `publish`, each of which follows the steps before it.
@@ -197,8 +206,8 @@ impl Group {
     /// Raises the peak to what `free` says is in use, where the limits did not change meanwhile.
     ///
     /// What is in use falls at a release and nowhere else, so the words that releases leave tell
-    /// every peak but the present one. A peak that rises and falls wholly while a licence is being
-    /// published may be missed.
+    /// every peak but the present one, which the next [`report`](Self::report) notes. A peak that
+    /// rises and falls wholly while a licence is being published may be missed.
     #[cold]
     fn note_peak(&self, version: u64, free: Word) {
         // Acquire: partner is the stores of `publish`; it keeps the next read behind it.

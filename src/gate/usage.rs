@@ -84,13 +84,13 @@ impl Inner {
             return (moment.held().max(0).cast_unsigned(), moment.peak);
         }
         let lanes = self.plan.lanes(group);
-        let moment = self.groups[group].moment();
+        let moment = self.groups[group].report();
         let used = |lane| moment.free.in_use_in(moment.limits, lanes, lane).max(0).cast_unsigned();
         match &self.hosts {
             Some(hosts) if limit == Limit::InsideHosts => {
                 (hosts.in_use(HOST_LANES.map(used)), hosts.peak())
             }
-            _ => (used(lane), moment.peak.lane(lanes, lane).max(used(lane))),
+            _ => (used(lane), moment.peak.lane(lanes, lane)),
         }
     }
 

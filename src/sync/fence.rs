@@ -50,7 +50,7 @@ impl Fence {
     }
 }
 
-#[cfg(all(target_os = "linux", not(tollgate_loom)))]
+#[cfg(all(target_os = "linux", not(any(tollgate_loom, miri))))]
 mod membarrier {
     #![expect(unsafe_code, reason = "the system call has no safe wrapper in std")]
 
@@ -83,7 +83,7 @@ mod membarrier {
 }
 
 /// Under loom the asymmetric fence is explored, with a full fence on both sides.
-#[cfg(not(all(target_os = "linux", not(tollgate_loom))))]
+#[cfg(not(all(target_os = "linux", not(any(tollgate_loom, miri)))))]
 mod membarrier {
     pub(super) const fn is_registered() -> bool {
         cfg!(tollgate_loom)
