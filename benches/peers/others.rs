@@ -51,12 +51,12 @@ impl Contestant for RollBack {
 impl Handle for RollBack {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         self.take(1).then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.0.0.fetch_sub(1, Ordering::Release);
     }
@@ -133,12 +133,12 @@ impl Contestant for Cells {
 impl Handle for CellHandle {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         (self.take(1) > 0).then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.give_back(1);
     }
@@ -180,7 +180,7 @@ impl Contestant for Locked {
 impl Handle for Locked {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         let (used, limit) = &mut *self.0.lock();
         let room = *used < *limit;
@@ -188,7 +188,7 @@ impl Handle for Locked {
         room.then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.0.lock().0 -= 1;
     }
@@ -239,12 +239,12 @@ fn permits(limit: u64) -> usize {
 impl Handle for Tokio {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         self.0.try_acquire().ok().map(tokio::sync::SemaphorePermit::forget)
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.0.add_permits(1);
     }
@@ -286,12 +286,12 @@ impl Contestant for AsyncLock {
 impl Handle for AsyncLock {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         self.0.try_acquire().map(async_lock::SemaphoreGuard::forget)
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.0.add_permits(1);
     }
@@ -347,12 +347,12 @@ impl Contestant for Pingora {
 impl Handle for Pingora {
     type Unit = Guard;
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<Guard> {
         self.take(1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, unit: Guard) {
         drop(unit);
     }

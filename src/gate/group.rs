@@ -25,12 +25,12 @@
 //! |---|---|---|---|
 //! | admit: swap the word | Acquire | release: swap (Release) | what the last holder did |
 //! | release: swap the word | both | admit: swap (Acquire) | the same |
-//! | publish: swap the word | Release | `moment`, `release`: read or swap (Acquire) | step 2 |
+//! | publish: swap the word | Release | `moment`, release: load, swap (Acquire) | step 2 |
 //! | publish: store `limits` | Release | read of `limits` (Acquire) | step 1 or 3 |
 //! | publish: store `version` | Release | first read of `version` (Acquire) | the steps before |
 //!
-//! Both: Acquire and Release. Everything else is `Relaxed`: exactness needs only that all changes of one word are in one
-//! order, which every atomic has.
+//! Both: Acquire and Release. Everything else is `Relaxed`: exactness needs only that all changes
+//! of one word are in one order, which every atomic has.
 //!
 //! # Progress
 //!
@@ -84,46 +84,66 @@ impl Group {
     /// Returns the word that lacked the room, where one did. Refusing writes nothing.
     #[inline]
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Word> {
-        // Acquire: partner is the Release of `release`. Either the unit was free before, or this
-        // swap follows the release that freed it and what its holder did is visible.
-        // loom: a_released_unit_hands_over_what_its_holder_wrote
-        self.change(Ordering::Acquire, |word| word.take(*request)).map(drop)
+        let mut word = self.free.load(Ordering::Relaxed);
+        loop {
+            let next = word.take(*request).ok_or(word)?;
+            // Acquire: partner is the Release of `release`. Either the unit was free before, or
+            // this swap follows the release that freed it and what its holder did is visible.
+            // loom: a_released_unit_hands_over_what_its_holder_wrote
+            // Relaxed where it fails: the word decides alone.
+            let order = (Ordering::Acquire, Ordering::Relaxed);
+            match self.free.compare_exchange_weak(word, next, order.0, order.1) {
+                Ok(_) => return Ok(()),
+                Err(seen) => word = seen,
+            }
+        }
     }
 
     /// Gives back what `request` took; says whether there was anything to give back.
     #[inline]
     pub(crate) fn release(&self, request: &Request) -> bool {
+        let word = self.free.load(Ordering::Relaxed);
+        // Relaxed, both: guesses that spare the certainty. Limits of another moment than the
+        // word's may find a unit in use that is not, for as long as a publish takes; they never
+        // make a unit that is in use look free for certain.
+        let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
+        let is_plain =
+            used.covers(*request) && used.is_within(self.peak.load(Ordering::Relaxed), self.lanes);
+        (is_plain && self.give(word, request).is_ok()) || self.release_slowly(request)
+    }
+
+    /// Gives back what may not be in use, or leaves a peak, or met another thread.
+    #[cold]
+    #[inline(never)]
+    fn release_slowly(&self, request: &Request) -> bool {
         // Acquire: partner is the stores of `publish`. An older version than the word's only makes
         // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
         let mut word = self.free.load(Ordering::Relaxed);
         loop {
-            // Relaxed: a guess that spares the certainty. Limits of another moment than the word's
-            // may find a unit in use that is not, for as long as a publish takes; they never make
-            // a unit that is in use look free for certain.
-            let limits = self.limits.word.load(Ordering::Relaxed);
-            let used = word.in_use(limits);
+            let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
             if !used.covers(*request) && self.is_not_in_use(request) {
                 return false;
             }
-            // Release: partner is the Acquire of `admit`.
-            // loom: a_released_unit_hands_over_what_its_holder_wrote
-            // Acquire: partner is the swap of `publish`. Who takes a word of later limits sees in
-            // `note_peak` that a publisher has taken a step.
-            // loom: the_peak_is_one_that_was_reached
-            let order = (Ordering::AcqRel, Ordering::Relaxed);
-            let next = word.give(*request);
-            match self.free.compare_exchange_weak(word, next, order.0, order.1) {
-                Ok(_) => {
-                    // Relaxed: a guess as above, which `note_peak` makes certain.
-                    if !used.is_within(self.peak.load(Ordering::Relaxed), self.lanes) {
-                        self.note_peak(version, word);
-                    }
+            match self.give(word, request) {
+                Ok(()) => {
+                    self.note_peak(version, word);
                     return true;
                 }
                 Err(seen) => word = seen,
             }
         }
+    }
+
+    #[inline]
+    fn give(&self, word: Word, request: &Request) -> Result<(), Word> {
+        // Release: partner is the Acquire of `admit`.
+        // loom: a_released_unit_hands_over_what_its_holder_wrote
+        // Acquire: partner is the swap of `publish`. Who takes a word of later limits sees in
+        // `note_peak` that a publisher has taken a step. loom: the_peak_is_one_that_was_reached
+        let order = (Ordering::AcqRel, Ordering::Relaxed);
+        let next = word.give(*request);
+        self.free.compare_exchange_weak(word, next, order.0, order.1).map(drop)
     }
 
     /// Whether some unit of `request` is not in use, for certain.
@@ -160,7 +180,13 @@ impl Group {
         step(1);
         self.limits.word.store(old.larger_lanes(new, self.lanes), Ordering::Release);
         step(2);
-        let _ = self.change(Ordering::Release, |word| Some(word.change(old, new)));
+        let mut word = self.free.load(Ordering::Relaxed);
+        let order = (Ordering::Release, Ordering::Relaxed);
+        while let Err(seen) =
+            self.free.compare_exchange_weak(word, word.change(old, new), order.0, order.1)
+        {
+            word = seen;
+        }
         step(3);
         self.limits.word.store(new, Ordering::Release);
         step(4);
@@ -183,23 +209,6 @@ impl Group {
             limits: self.limits.word.load(Ordering::Acquire),
             free: self.free.load(Ordering::Acquire),
             peak: self.peak.load(Ordering::Relaxed),
-        }
-    }
-
-    /// The one compare-and-swap loop. Relaxed where nothing is changed: the word decides alone.
-    #[inline]
-    fn change(
-        &self,
-        success: Ordering,
-        transition: impl Fn(Word) -> Option<Word>,
-    ) -> Result<Word, Word> {
-        let mut word = self.free.load(Ordering::Relaxed);
-        loop {
-            let next = transition(word).ok_or(word)?;
-            match self.free.compare_exchange_weak(word, next, success, Ordering::Relaxed) {
-                Ok(_) => return Ok(next),
-                Err(seen) => word = seen,
-            }
         }
     }
 

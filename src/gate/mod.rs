@@ -81,7 +81,7 @@ use std::sync::Arc;
 use self::counter::Counter;
 use self::group::Group;
 use self::hosts::Hosts;
-use self::plan::{CONNECTIONS, GROUPS, Plan, Step};
+use self::plan::{CONNECTIONS, GROUPS, Plan};
 use self::stats::{Block, Register, Stats, Totals};
 use self::word::{Request, Word};
 use crate::catalogue::Feature;
@@ -310,21 +310,31 @@ impl Inner {
     #[inline]
     #[track_caller]
     fn admit(&self, stats: &Stats, kind: Kind) -> Result<Token, Refusal> {
-        match (self.plan.step(kind), &self.connections) {
-            (Some(Step { group: CONNECTIONS, .. }), Some(counter)) => {
-                if !counter.admit() {
-                    return Err(self.refusal_of_connection());
-                }
-            }
-            (Some(step), _) => {
-                if let Err(word) = self.groups[step.group].admit(&step.request) {
-                    return Err(self.refuse(stats, kind, (step.group, &step.request, word)));
-                }
-                stats.admitted(kind);
-            }
-            (None, _) => stats.admitted(kind),
+        match self.take(stats, kind) {
+            Ok(()) => Ok(self.enter(Token::new(kind))),
+            Err(word) => Err(self.refuse_kind(stats, kind, word)),
         }
-        Ok(self.enter(Token::new(kind)))
+    }
+
+    /// Takes a unit of what `kind` takes; the word that lacked the room, where one did.
+    #[inline(never)]
+    fn take(&self, stats: &Stats, kind: Kind) -> Result<(), Word> {
+        if let Some(step) = self.plan.step(kind) {
+            if step.group == CONNECTIONS
+                && let Some(counter) = &self.connections
+            {
+                return self.take_connection(counter);
+            }
+            self.groups[step.group].admit(&step.request)?;
+        }
+        stats.admitted(kind);
+        Ok(())
+    }
+
+    #[cold]
+    fn take_connection(&self, counter: &Counter) -> Result<(), Word> {
+        let full = || Word::free(self.plan.lanes(CONNECTIONS), &[0]);
+        if counter.admit() { Ok(()) } else { Err(full()) }
     }
 
     /// Admits a connection and the hosts it brings in, counted on `stats`.
@@ -359,8 +369,19 @@ impl Inner {
         refusal::explain(&self.plan, &self.license.load(), Kind::Connection, full)
     }
 
+    /// The refusal of a `kind` by `word`, counted on `stats` unless a counter has counted it.
     #[cold]
     #[inline(never)]
+    fn refuse_kind(&self, stats: &Stats, kind: Kind, word: Word) -> Refusal {
+        match self.plan.step(kind) {
+            Some(step) if step.group != CONNECTIONS || self.connections.is_none() => {
+                self.refuse(stats, kind, (step.group, &step.request, word))
+            }
+            _ => self.refusal_of_connection(),
+        }
+    }
+
+    #[cold]
     fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, &Request, Word)) -> Refusal {
         let refusal = refusal::explain(&self.plan, &self.license.load(), kind, lacking);
         stats.refused(refusal.limit);
@@ -372,19 +393,37 @@ impl Inner {
     #[track_caller]
     fn release(&self, stats: &Stats, token: Token) {
         self.leave(token);
+        self.give(stats, token);
+    }
+
+    #[inline(never)]
+    fn give(&self, stats: &Stats, token: Token) {
         let kind = token.kind();
-        let Some(Step { group, request }) = self.plan.step(kind) else {
-            return stats.released(kind);
+        let in_use = match self.plan.step(kind) {
+            Some(step) if step.group == CONNECTIONS => return self.give_connection(stats, token),
+            Some(step) => self.groups[step.group].release(&step.request),
+            None => true,
         };
-        let given_back = match (*group, &self.connections, &self.hosts) {
-            (CONNECTIONS, Some(counter), _) if counter.release(1) => return,
-            (CONNECTIONS, Some(_), _) => None,
-            (CONNECTIONS, None, Some(hosts)) => hosts.release(&self.groups[*group], token),
-            _ => self.groups[*group].release(request).then_some(0),
+        if in_use {
+            stats.released(kind);
+        } else {
+            stats.excess();
+        }
+    }
+
+    #[inline(never)]
+    fn give_connection(&self, stats: &Stats, token: Token) {
+        let given_back = match (&self.connections, &self.hosts, self.plan.step(token.kind())) {
+            (Some(counter), ..) if counter.release(1) => return,
+            (None, Some(hosts), _) => hosts.release(&self.groups[CONNECTIONS], token),
+            (None, None, Some(step)) => {
+                self.groups[CONNECTIONS].release(&step.request).then_some(0)
+            }
+            _ => None,
         };
         match given_back {
             Some(hosts) => {
-                stats.released(kind);
+                stats.released(token.kind());
                 if hosts > 0 {
                     stats.hosts(0, hosts);
                 }

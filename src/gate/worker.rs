@@ -43,7 +43,8 @@ impl Worker {
     /// # use tollgate::catalogue;
     /// # use tollgate::gate::Gate;
     /// # use tollgate::license::{Kind, Limit, RunningLicense, Unit};
-    /// # let gate = Gate::new(RunningLicense::of(&Unit::new(catalogue::find("ASA 5520", None, None)?)));
+    /// # let unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// # let gate = Gate::new(RunningLicense::of(&unit));
     /// let mut worker = gate.worker();
     /// let mut burst = worker.burst();
     /// let tokens: Vec<_> = (0..32).flat_map(|_packet| burst.admit(Kind::Connection)).collect();

@@ -135,7 +135,7 @@ impl Case {
     /// Runs one round, or none where this contestant or this number of threads cannot.
     pub fn run<C: Contestant>(self, trial: &Trial<'_>) -> Option<Sample> {
         match self {
-            Self::Steady => Some(pairs::<C>(trial, pair_loop)),
+            Self::Steady => Some(pairs::<C>(trial, C::Handle::pairs)),
             Self::SteadyInMemory => Some(pairs::<C>(trial, memory_loop)),
             Self::Ramp { limit } => Some(ramp::<C>(trial, limit)),
             Self::Refusal => Some(refusal::<C>(trial)),
@@ -157,7 +157,6 @@ pub(super) fn handles<C: Contestant>(contestant: &C, threads: usize) -> Vec<C::H
 /// Runs a loop on a handle that is a local of the thread. Nobody else has its address, not even a
 /// panic that would drop it, so that what the loop uses of it can stay in registers.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn on_local<H, R>(handle: H, work: impl FnOnce(&mut H) -> R) -> (H, R) {
     let mut handle = ManuallyDrop::new(handle);
     let result = work(&mut handle);
@@ -165,8 +164,7 @@ fn on_local<H, R>(handle: H, work: impl FnOnce(&mut H) -> R) -> (H, R) {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
-fn pair_loop<H: Handle>(handle: &mut H, operations: u64) {
+pub(super) fn pair_loop<H: Handle>(handle: &mut H, operations: u64) {
     for _ in 0..operations {
         let unit = handle.admit();
         let Some(unit) = black_box_verdict(unit) else { panic!("refused below the limit") };
@@ -190,7 +188,6 @@ fn memory_loop<H: Handle>(handle: &mut H, operations: u64) {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn burst_loop<H: Handle>(handle: &mut H, operations: u64) {
     for _ in 0..operations {
         assert_eq!(black_box(handle.burst()), BURST as u64, "refused below the limit");
@@ -216,7 +213,6 @@ fn pairs_below<C: Contestant>(
 
 /// Admits `units`, for good.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn keep<H: Handle>(handle: &mut H, units: u64) -> u64 {
     let mut admitted = 0;
     while admitted < units {
@@ -400,7 +396,6 @@ fn asymmetric<C: Contestant>(trial: &Trial<'_>) -> Option<Sample> {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn only_admits<H: Handle>(handle: &mut H, operations: u64, pair: Pair<'_>) {
     let mut admitted = 0;
     while admitted < operations {
@@ -418,7 +413,6 @@ fn only_admits<H: Handle>(handle: &mut H, operations: u64, pair: Pair<'_>) {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would need the handle's address")]
 fn only_releases<H: Handle>(handle: &mut H, operations: u64, pattern: &H::Unit, pair: Pair<'_>) {
     let mut released = 0;
     while released < operations {

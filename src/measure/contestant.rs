@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
+use super::case::pair_loop;
 use crate::catalogue::Entry;
-use crate::gate::counter::{Counter, Seat};
-use crate::gate::{Gate, Token, Worker};
+use crate::gate::counter::{self, Counter, Seat};
+use crate::gate::{self, Gate, Refusal, Token, Worker};
 use crate::license::{Kind, Limit, RunningLicense, Unit};
 
 /// What a contestant is made for.
@@ -63,6 +64,16 @@ pub trait Handle: Send {
     /// number, and what is measured is not a queue.
     fn twin(_unit: &Self::Unit) -> Option<Self::Unit> {
         None
+    }
+
+    /// Admits and releases, one after the other, in a tight loop: with what the contestant offers
+    /// for one.
+    #[inline(always)]
+    fn pairs(&mut self, operations: u64)
+    where
+        Self: Sized,
+    {
+        pair_loop(self, operations);
     }
 
     /// Admits up to [`BURST`] units, in one step where there is one, and gives them back in one;
@@ -126,7 +137,7 @@ impl Contestant for Floor {
 impl Handle for FloorHandle {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         let room = self.used < self.limit;
         if room {
@@ -136,7 +147,7 @@ impl Handle for FloorHandle {
         room.then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         // Where another thread admits, this one's counter goes below nothing.
         self.used = self.used.wrapping_sub(1);
@@ -184,12 +195,12 @@ impl Contestant for Nobody {
 impl Handle for Nobody {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {}
 }
 
@@ -218,12 +229,12 @@ impl Contestant for TollgateCounter {
 impl Handle for Seat {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         Self::admit(self).then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         Self::release(self, 1);
     }
@@ -232,11 +243,30 @@ impl Handle for Seat {
         Some(())
     }
 
+    #[inline(always)]
+    fn pairs(&mut self, operations: u64) {
+        pair_loop(&mut Self::burst(self), operations);
+    }
+
     #[inline]
     fn burst(&mut self) -> u64 {
         let units = self.admit_up_to(BURST as u64);
         Self::release(self, units);
         units
+    }
+}
+
+impl Handle for counter::Burst<'_> {
+    type Unit = ();
+
+    #[inline(always)]
+    fn admit(&mut self) -> Option<()> {
+        Self::admit(self).then_some(())
+    }
+
+    #[inline(always)]
+    fn release(&mut self, (): ()) {
+        Self::release(self, 1);
     }
 }
 
@@ -296,25 +326,51 @@ pub struct Admit<const VPN: bool>(Worker);
 impl<const VPN: bool> Handle for Admit<VPN> {
     type Unit = Token;
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<Token> {
-        match self.0.admit(Tollgate::<VPN>::KIND) {
-            Ok(token) => Some(token),
-            Err(refusal) => {
-                // Whoever is refused looks why.
-                black_box(refusal.limit);
-                None
-            }
-        }
+        seen(self.0.admit(Tollgate::<VPN>::KIND))
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, token: Token) {
         self.0.release(token);
+    }
+
+    #[inline(always)]
+    fn pairs(&mut self, operations: u64) {
+        pair_loop(&mut AdmitInBurst::<VPN>(self.0.burst()), operations);
     }
 
     /// A debug build tells every token apart.
     fn twin(token: &Token) -> Option<Token> {
         (!cfg!(debug_assertions)).then_some(*token)
+    }
+}
+
+struct AdmitInBurst<'a, const VPN: bool>(gate::Burst<'a>);
+
+impl<const VPN: bool> Handle for AdmitInBurst<'_, VPN> {
+    type Unit = Token;
+
+    #[inline(always)]
+    fn admit(&mut self) -> Option<Token> {
+        seen(self.0.admit(Tollgate::<VPN>::KIND))
+    }
+
+    #[inline(always)]
+    fn release(&mut self, token: Token) {
+        self.0.release(token);
+    }
+}
+
+/// Whoever is refused looks why.
+#[inline(always)]
+fn seen(verdict: Result<Token, Refusal>) -> Option<Token> {
+    match verdict {
+        Ok(token) => Some(token),
+        Err(refusal) => {
+            black_box(refusal.limit);
+            None
+        }
     }
 }

@@ -80,12 +80,12 @@ impl Contestant for SharedWord {
 impl Handle for SharedWord {
     type Unit = ();
 
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self) -> Option<()> {
         (self.take(1) > 0).then_some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, (): ()) {
         self.give_back(1);
     }

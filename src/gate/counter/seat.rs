@@ -6,7 +6,7 @@ use yoke::Yoke;
 
 use super::cell::{Cell, Hand, Miss};
 use super::central::{Central, Given, NO_CELL, Taken};
-use super::word::Ask;
+use super::word::{Ask, MOST};
 
 /// One worker's place at a [`Counter`](super::Counter).
 ///
@@ -167,7 +167,7 @@ impl Burst<'_> {
     #[inline]
     #[must_use = "units that were admitted are in use until they are released"]
     pub fn admit_all(&mut self, units: u64) -> bool {
-        units == 0 || self.take(Ask::all(units)) > 0
+        units == 0 || (units <= MOST && self.take(Ask::all(units)) > 0)
     }
 
     /// As [`Seat::admit_up_to`].
