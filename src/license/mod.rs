@@ -14,6 +14,8 @@
 //! Source: groups C, D and E of the rules (cited by number where a rule is applied).
 
 mod figure;
+#[cfg(feature = "license-keys")]
+pub mod key;
 mod limit;
 mod rule;
 mod running;

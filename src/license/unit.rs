@@ -296,8 +296,17 @@ fn security_plus(entry: &Entry) -> Option<&'static Entry> {
     })
 }
 
+/// Sizes that the guides' own examples use although no table lists them: 2500 UC sessions (how
+/// permanent and time-based licences combine; C3), 10 (failover; F25, and on real units), and 75
+/// sessions of SSL VPN (an upgrade from 25; A39).
+pub(super) const EXAMPLE_SIZES: [(Feature, u32); 3] = [
+    (Feature::UcProxySessions, 10),
+    (Feature::UcProxySessions, 2500),
+    (Feature::AnyconnectPremium, 75),
+];
+
 /// The larger of two licences for one feature.
-fn larger(held: Value, new: Value) -> Value {
+pub(super) fn larger(held: Value, new: Value) -> Value {
     let size = |value| match value {
         Value::Count(count) => u64::from(count),
         Value::Unlimited => u64::MAX,
@@ -352,10 +361,11 @@ fn check(entry: &Entry, feature: Feature, value: Value) -> Result<(), UnitError>
             offered: offered_licences(entry),
         });
     };
+    let example = || EXAMPLE_SIZES.iter().any(|it| (it.0, Value::Count(it.1)) == (feature, value));
     let listed = value == row.value || row.optional.iter().any(|offer| offer.covers(value));
     // A feature with one size is either bought or not: `enabled` says it too.
     let single = value == Value::Enabled && matches!(row.optional, [Offer::One(_)]);
-    if listed || single || row.value == Value::NoSupport || beyond(row, value) {
+    if listed || single || example() || row.value == Value::NoSupport || beyond(row, value) {
         return Ok(());
     }
     Err(no_such_tier(sizes(row)))
