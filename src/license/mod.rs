@@ -13,6 +13,7 @@
 //!
 //! Source: groups C, D and E of the rules (cited by number where a rule is applied).
 
+mod combine;
 mod figure;
 #[cfg(feature = "license-keys")]
 pub mod key;
@@ -26,5 +27,5 @@ mod vpn;
 pub use figure::{Figure, Origin, Source, Step};
 pub use limit::{Allowance, Kind, Limit, LimitSet, UnknownKind};
 pub use rule::{Rule, Setting};
-pub use running::{HostRule, RunningLicense};
+pub use running::{GroupMode, HostRule, RunningLicense};
 pub use unit::{Configuration, ContextMode, Export, FirewallMode, Unit, UnitError};

@@ -50,7 +50,7 @@ fn off_by_npe(unit: &Unit) -> Option<Figure> {
 /// The export grade: as set, else by the size of the UC licence.
 fn export(unit: &Unit, features: &Figures) -> Export {
     let by_size = if uc_sessions(features) < K9_FROM { Export::K8 } else { Export::K9 };
-    unit.configuration().export.unwrap_or(by_size)
+    unit.export().unwrap_or(by_size)
 }
 
 /// TLS proxy sessions of every application (E26 – E32, E42).

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::combine::larger;
 use super::{Limit, Setting};
 use crate::catalogue::{self, Entry, Feature, Model, Offer, Row, Tier, Value};
 
@@ -134,7 +135,7 @@ pub enum UnitError {
     },
 }
 
-/// One unit with its permanent licences and its configuration.
+/// One unit with its licences and its configuration.
 ///
 /// A licence that the platform cannot use in full is taken and cut when the running licence is
 /// computed; one that nobody sells is refused here.
@@ -154,13 +155,23 @@ pub enum UnitError {
 pub struct Unit {
     entry: &'static Entry,
     licences: BTreeMap<Feature, Value>,
+    time_based: BTreeMap<Feature, Value>,
+    export: Option<Export>,
+    strong_until_reload: bool,
     configuration: Configuration,
 }
 
 impl Unit {
     /// A unit as shipped: the tier's licence, no optional ones, the default configuration.
     pub fn new(entry: &'static Entry) -> Self {
-        Self { entry, licences: BTreeMap::new(), configuration: Configuration::default() }
+        Self {
+            entry,
+            licences: BTreeMap::new(),
+            time_based: BTreeMap::new(),
+            export: None,
+            strong_until_reload: false,
+            configuration: Configuration::default(),
+        }
     }
 
     /// The row of the catalogue that describes the unit, in its present tier.
@@ -171,6 +182,21 @@ impl Unit {
     /// The permanent licences, one value a feature.
     pub const fn licences(&self) -> &BTreeMap<Feature, Value> {
         &self.licences
+    }
+
+    /// The active time-based licences, one value a feature.
+    pub const fn time_based(&self) -> &BTreeMap<Feature, Value> {
+        &self.time_based
+    }
+
+    /// The export grade that the keys say; the configuration's goes before it.
+    pub(super) fn export(&self) -> Option<Export> {
+        self.configuration.export.or(self.export)
+    }
+
+    /// Whether a downgrade of the encryption waits for a reload (A32).
+    pub(super) const fn strong_until_reload(&self) -> bool {
+        self.strong_until_reload
     }
 
     /// The configuration.
@@ -197,6 +223,25 @@ impl Unit {
         Ok(())
     }
 
+    /// Adds a time-based licence that is active. Of two for one feature the larger counts.
+    ///
+    /// `security-plus=enabled` raises the tier for as long as it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unit::add`].
+    pub fn add_time_based(&mut self, feature: Feature, value: Value) -> Result<(), UnitError> {
+        if feature == Feature::SecurityPlus {
+            return self.raise_tier(value);
+        }
+        check(self.entry, feature, value)?;
+        self.time_based
+            .entry(feature)
+            .and_modify(|held| *held = larger(*held, value))
+            .or_insert(value);
+        Ok(())
+    }
+
     fn raise_tier(&mut self, value: Value) -> Result<(), UnitError> {
         let (Some(raised), Value::Enabled) = (security_plus(self.entry), value) else {
             return Err(UnitError::NoSuchLicence {
@@ -206,7 +251,7 @@ impl Unit {
                 offered: offered_licences(self.entry),
             });
         };
-        for (&feature, &held) in &self.licences {
+        for (&feature, &held) in self.licences.iter().chain(&self.time_based) {
             check(raised, feature, held)?;
         }
         self.entry = raised;
@@ -254,6 +299,15 @@ impl Unit {
             _ => return Err(bad()),
         }
         Ok(())
+    }
+
+    /// The same unit with the configuration of `other`.
+    pub(super) fn configured_like(&self, other: &Self) -> Self {
+        Self { configuration: other.configuration.clone(), ..self.clone() }
+    }
+
+    pub(super) const fn set_entry(&mut self, entry: &'static Entry) {
+        self.entry = entry;
     }
 
     fn set_multiple_contexts(&mut self) -> Result<(), UnitError> {
@@ -304,17 +358,6 @@ pub(super) const EXAMPLE_SIZES: [(Feature, u32); 3] = [
     (Feature::UcProxySessions, 2500),
     (Feature::AnyconnectPremium, 75),
 ];
-
-/// The larger of two licences for one feature.
-pub(super) fn larger(held: Value, new: Value) -> Value {
-    let size = |value| match value {
-        Value::Count(count) => u64::from(count),
-        Value::Unlimited => u64::MAX,
-        Value::Encryption(encryption) => encryption as u64,
-        _ => 0,
-    };
-    if size(new) >= size(held) { new } else { held }
-}
 
 /// The licences that turn `AnyConnect` Client peers on; they are no rows of a table themselves.
 pub(super) fn turns_peers_on(entry: &Entry, feature: Feature) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::codec::{self, Field};
 use crate::catalogue::{self, Feature, Offer, Term, Value};
 use crate::license::Export;
-use crate::license::unit::larger;
+use crate::license::combine::larger;
 
 /// What one key grants: a permanent key every permanent licence of its unit (A12), a time-based
 /// key one licence, or several where it is an evaluation key.
