@@ -14,7 +14,7 @@ use super::{ContextMode, Figure, Rule, Source, Unit};
 use crate::catalogue::{Feature, Row, Value};
 
 /// What a value amounts to, next to another one of the same feature.
-fn strength(value: Value) -> u64 {
+pub(super) fn strength(value: Value) -> u64 {
     match value {
         Value::Enabled => 1,
         Value::Count(count) => u64::from(count),

@@ -194,16 +194,16 @@ impl Figure {
         std::iter::once(self.first).chain(self.later.iter().copied()).collect()
     }
 
-    /// Whether the value would be another one without a time-based licence.
-    pub fn is_time_based(&self) -> bool {
+    /// The feature of the time-based licence without which the value would be another one.
+    pub fn time_based(&self) -> Option<Feature> {
         let steps = self.steps();
-        let first = steps.iter().position(|step| matches!(step.source, Source::TimeBased(..)));
-        let without = match first {
-            None => return false,
-            Some(0) => Value::Disabled,
-            Some(at) => steps[at - 1].value,
-        };
-        !self.value().is_off() && self.value() != without
+        let (at, feature) = (0..).zip(&steps).find_map(|(at, step)| match step.source {
+            Source::TimeBased(feature, _) => Some((at, feature)),
+            _ => None,
+        })?;
+        let before: &[Step] = &steps[..at];
+        let without = before.last().map_or(Value::Disabled, |step| step.value);
+        (!self.value().is_off() && self.value() != without).then_some(feature)
     }
 
     /// What was bought beyond the platform's largest value, and what it was cut to.

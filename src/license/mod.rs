@@ -14,10 +14,14 @@
 //! Source: groups C, D and E of the rules (cited by number where a rule is applied).
 
 mod combine;
+#[cfg(feature = "license-keys")]
+pub mod failover;
 mod figure;
 #[cfg(feature = "license-keys")]
 pub mod key;
 mod limit;
+#[cfg(feature = "license-keys")]
+pub mod ring;
 mod rule;
 mod running;
 mod tls;

@@ -71,9 +71,9 @@ impl RunningLicense {
     /// others replicate.
     ///
     /// Every unit has the same one (F57), except for Client peers in multiple context mode (D46).
-    /// Without units it is none at all.
+    /// None where there is no such unit.
     pub fn combined(units: &[Unit], own: usize, mode: GroupMode) -> Option<Self> {
-        let mut group = units.first()?.clone();
+        let mut group = units.get(own).and(units.first())?.clone();
         if let Some(highest) = units.iter().map(Unit::entry).max_by_key(|entry| entry.tier) {
             group.set_entry(highest);
         }

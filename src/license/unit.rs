@@ -135,6 +135,20 @@ pub enum UnitError {
     },
 }
 
+/// What the keys of a unit grant together.
+#[cfg(feature = "license-keys")]
+#[derive(Clone, Default, Debug)]
+pub(super) struct Keys {
+    /// The permanent licences.
+    pub(super) licences: BTreeMap<Feature, Value>,
+    /// The active time-based licences.
+    pub(super) time_based: BTreeMap<Feature, Value>,
+    /// The export grade that the keys say.
+    pub(super) export: Option<Export>,
+    /// Whether a downgrade of the encryption waits for a reload.
+    pub(super) strong_until_reload: bool,
+}
+
 /// One unit with its licences and its configuration.
 ///
 /// A licence that the platform cannot use in full is taken and cut when the running licence is
@@ -172,6 +186,22 @@ impl Unit {
             strong_until_reload: false,
             configuration: Configuration::default(),
         }
+    }
+
+    /// The unit that these keys make of one that was shipped as `shipped`.
+    ///
+    /// Every licence was checked when its key was entered.
+    #[cfg(feature = "license-keys")]
+    pub(super) fn with_keys(
+        shipped: &'static Entry,
+        keys: Keys,
+        configuration: Configuration,
+    ) -> Self {
+        let Keys { mut licences, mut time_based, export, strong_until_reload } = keys;
+        let permanently = licences.remove(&Feature::SecurityPlus).is_some();
+        let raised = time_based.remove(&Feature::SecurityPlus).is_some() || permanently;
+        let entry = security_plus(shipped).filter(|_| raised).unwrap_or(shipped);
+        Self { entry, licences, time_based, export, strong_until_reload, configuration }
     }
 
     /// The row of the catalogue that describes the unit, in its present tier.

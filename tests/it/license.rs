@@ -102,7 +102,7 @@ fn c3_c4_c13_a_combined_figure_tells_which_licence_gave_what() {
         let license = running(model, words);
         let figure = license.limit(Limit::UcProxy);
         let told: Vec<_> = figure.steps().iter().map(ToString::to_string).collect();
-        (told.join("\n"), figure.origin(), figure.is_time_based())
+        (told.join("\n"), figure.origin(), figure.time_based().is_some())
     };
     let (told, origin, timed) =
         steps("ASA 5580-20/base", "uc-proxy-sessions=2500 timed:uc-proxy-sessions=1000");

@@ -5,8 +5,11 @@
 mod catalogue;
 mod command;
 mod explain;
+mod failover;
 mod gate;
+mod keys;
 mod license;
 mod models;
 mod replay;
+mod ring;
 mod tidy;
