@@ -6,7 +6,7 @@ use tollgate::catalogue::{Feature, Value};
 use tollgate::license::failover::{GRACE, Group, GroupEvent, Reason, What};
 use tollgate::license::key::ParsedKey;
 use tollgate::license::ring::{Event, KeyRing};
-use tollgate::license::{ContextMode, GroupMode, Limit, RunningLicense};
+use tollgate::license::{ContextMode, GroupMode, Limit, Origin, RunningLicense};
 
 use crate::keys::{Firewall, days, in_weeks, weeks};
 
@@ -454,6 +454,30 @@ fn f54_b28_what_is_owed_can_end_a_licence() {
     ];
     assert_eq!(events, expected);
     assert_eq!((formed.botnet(0), formed.botnet(1)), (Value::Enabled, Value::Disabled));
+}
+
+/// What was held before communication was restored is not owed when it is lost again (F49, F54).
+#[test]
+fn f49_f54_losses_do_not_add_up() {
+    let (mut formed, keys) = botnet_pair(52, 52);
+    formed.group.lose();
+    formed.advance(weeks(4));
+    formed.restore();
+    formed.group.lose();
+    formed.advance(weeks(6));
+    formed.restore();
+    assert_eq!(formed.left(&keys), [42, 46]);
+}
+
+/// What is not sold is the platform's: a pair has it as each unit has, for the same reason.
+#[test]
+fn f3_what_is_not_sold_keeps_its_reason() {
+    let formed = pair("ASA 5520").form(STANDBY);
+    let alone = formed.units[0].license();
+    for limit in [Limit::FirewallConns, Limit::OtherVpn, Limit::Vlans] {
+        assert_eq!(formed.license(1).limit(limit), alone.limit(limit));
+    }
+    assert_eq!(formed.license(1).limit(Limit::Anyconnect).origin(), Origin::Combined);
 }
 
 /// A reload does not charge a secondary for the time that it waited (B18 with F39).

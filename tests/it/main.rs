@@ -12,4 +12,5 @@ mod license;
 mod models;
 mod replay;
 mod ring;
+mod ring_model;
 mod tidy;

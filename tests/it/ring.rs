@@ -5,7 +5,8 @@ use std::time::Duration;
 use tollgate::catalogue::{Encryption, Feature, Value};
 use tollgate::license::key::{KeyError, ParsedKey};
 use tollgate::license::ring::{
-    Activation, CLOCK_SLACK, ClockPolicy, Entered, Event, Loss, Permanent, Placed, RingError, State,
+    Activation, CLOCK_SLACK, ClockPolicy, Entered, Event, KeyRing, Loss, Permanent, Placed,
+    RestoreError, RingError, SavedRing, State,
 };
 use tollgate::license::{ContextMode, Limit, Origin};
 use tollgate::{Gate, Kind};
@@ -622,4 +623,44 @@ fn b30_the_gate_refuses_by_the_permanent_licence_after_expiry() {
     assert!(refusal.to_string().contains("permanent licence"), "{refusal}");
     tokens.into_iter().for_each(|token| worker.release(token));
     assert!(worker.admit(Kind::Anyconnect).is_ok());
+}
+
+/// A stored ring whose parts were tampered with is not restored.
+#[test]
+fn a_stored_ring_is_verified_again() {
+    let mut unit = Firewall::new("ASA 5520");
+    let permanent = unit.permanent_key("anyconnect-premium=100");
+    unit.enter(permanent).unwrap();
+    let botnet = unit.timed(BOTNET, weeks(8));
+    let stacked = unit.timed(BOTNET, weeks(8));
+    let premium = unit.timed("anyconnect-premium=250", weeks(8));
+    let idle = unit.timed("anyconnect-premium=500", weeks(8));
+    unit.ring.activate(premium).unwrap();
+    unit.ring.advance(weeks(3));
+    let saved = unit.ring.save();
+    let entry = unit.ring.shipped();
+    let restore = |saved| KeyRing::restore(entry, &unit.secret, &saved);
+    assert_eq!(restore(saved.clone()), Ok(unit.ring.clone()));
+    let tampered = |change: &dyn Fn(&mut SavedRing)| {
+        let mut saved = saved.clone();
+        change(&mut saved);
+        restore(saved).unwrap_err()
+    };
+    let together = RestoreError::Together;
+    assert_eq!(tampered(&|it| it.time_based[0].keys[1] = botnet), together);
+    assert_eq!(tampered(&|it| it.time_based[0].keys.clear()), together);
+    assert_eq!(tampered(&|it| it.time_based[0].keys[1] = idle), together);
+    assert_eq!(tampered(&|it| it.time_based[1].keys[0] = stacked), together);
+    assert_eq!(tampered(&|it| it.time_based[2].active = it.time_based[1].active), together);
+    let kind = RestoreError::Kind { key: permanent };
+    assert_eq!(tampered(&|it| it.time_based[0].keys[0] = permanent), kind);
+    let kind = RestoreError::Kind { key: botnet };
+    assert_eq!(tampered(&|it| it.permanent = Some(botnet)), kind);
+    let more = |it: &mut SavedRing| it.time_based[0].remaining = weeks(16) + days(1);
+    assert_eq!(tampered(&more), RestoreError::Time { key: botnet });
+    let foreign = Firewall::with_serial("ASA 5520", "JMX0912K04K").buy(BOTNET, weeks(8));
+    let error =
+        RingError::Key(KeyError::NotForThisUnit { key: foreign, serial: *unit.ring.serial() });
+    let refused = RestoreError::Key { key: foreign, error };
+    assert_eq!(tampered(&|it| it.time_based[0].keys[0] = foreign), refused);
 }

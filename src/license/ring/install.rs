@@ -105,10 +105,7 @@ impl KeyRing {
     }
 
     fn add(&mut self, key: VerifiedKey) -> Result<Entered, RingError> {
-        if !self.takes_time_based() {
-            return Err(RingError::NoTimeBased { model: self.entry.model.to_string() });
-        }
-        self.check(key.grant())?;
+        self.check_time_based(key.grant())?;
         let (index, placed) = self.place(key)?;
         let activation = match self.blocking(index) {
             Some((by, _)) => Activation::Blocked { by },
@@ -186,6 +183,13 @@ impl KeyRing {
             unit.add(feature, value)?;
         }
         Ok(unit)
+    }
+
+    pub(super) fn check_time_based(&self, grant: &Grant) -> Result<(), RingError> {
+        if !self.takes_time_based() {
+            return Err(RingError::NoTimeBased { model: self.entry.model.to_string() });
+        }
+        self.check(grant).map(drop)
     }
 
     fn check_permanent(&self, grant: &Grant) -> Result<(), RingError> {

@@ -32,6 +32,7 @@ mod clock;
 mod error;
 mod install;
 mod passing;
+mod saved;
 mod timed;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub use clock::{Clock, ClockPolicy};
 pub use error::{Activation, Entered, Event, Loss, Placed, RingError};
 pub use passing::Happened;
 pub(super) use passing::Pass;
+pub use saved::{RestoreError, SavedActive, SavedLicence, SavedRing};
 pub use timed::{CLOCK_SLACK, State, TimedLicence};
 
 use super::key::{ParsedKey, Serial, VerifiedKey};
@@ -72,7 +74,7 @@ pub enum Permanent {
 /// let entry = catalogue::find("ASA 5540", None, None)?;
 /// let mut ring = KeyRing::new(entry, *secret.serial(), Clock::from_unix(1_400_000_000));
 ///
-/// let weeks = |weeks| Duration::from_secs(weeks * 7 * 86_400);
+/// let weeks = |weeks: u64| Duration::from_secs(weeks * 7 * 86_400);
 /// let licences = vec![(Feature::AnyconnectPremium, Value::Count(2500))];
 /// let premium = Purchase { licences, export: None };
 /// let key = Register::default().time_based(&secret, &premium, weeks(8))?;

@@ -133,9 +133,10 @@ impl TimedLicence {
         self.state() == State::Active
     }
 
-    /// Time passes and is counted down.
+    /// Time passes and is counted down, as far as there is any left.
     pub(super) fn count(&mut self, time: Duration, running: bool) {
         let Some(active) = &mut self.active else { return };
+        let time = time.min(self.remaining);
         active.accounted = active.accounted.saturating_add(time);
         if running {
             self.ran = self.ran.saturating_add(time);
