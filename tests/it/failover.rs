@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::catalogue::{Feature, Value};
-use tollgate::license::failover::{GRACE, Group, GroupEvent, Reason, What};
+use tollgate::license::failover::{GRACE, Group, GroupEvent, Link, Reason, What};
 use tollgate::license::key::ParsedKey;
 use tollgate::license::ring::{Event, KeyRing};
 use tollgate::license::{ContextMode, GroupMode, Limit, Origin, RunningLicense};
@@ -63,7 +63,7 @@ impl Formed {
 
     fn restore(&mut self) {
         let mut rings: Vec<_> = self.units.iter_mut().map(|unit| &mut unit.ring).collect();
-        self.group.restore(&mut rings);
+        self.group.reconnect(&mut rings);
     }
 
     fn license(&self, own: usize) -> RunningLicense {
@@ -354,7 +354,7 @@ fn f44_f45_f46_thirty_days_of_grace() {
     let mut units = pair("ASA 5520");
     units.0[0].permanent("anyconnect-premium=250");
     let mut formed = units.form(STANDBY);
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(days(29));
     assert_eq!(formed.group.grace(), Some(days(1)));
     assert_eq!(formed.limit(1, Limit::Anyconnect), Value::Count(252), "F44");
@@ -378,7 +378,7 @@ fn f47_f48_f49_restored_within_thirty_days() {
     assert_eq!(formed.lasts(0, botnet), Some(104));
     formed.advance(weeks(10));
     assert_eq!((formed.left(&keys), formed.lasts(0, botnet)), (vec![42, 52], Some(94)));
-    formed.group.lose();
+    formed.group.disconnect();
     formed.units[0].ring.shut_down();
     formed.advance(weeks(4));
     assert_eq!(formed.lasts(1, botnet), Some(90), "F48: down from 94");
@@ -396,7 +396,7 @@ fn f50_f51_f54_restored_after_thirty_days() {
         for primary_is_down in [false, true] {
             let (mut formed, keys) = botnet_pair(52, 52);
             formed.advance(weeks(10));
-            formed.group.lose();
+            formed.group.disconnect();
             if primary_is_down {
                 formed.units[0].ring.shut_down();
             }
@@ -423,7 +423,7 @@ fn f50_f51_f54_restored_after_thirty_days() {
 #[test]
 fn f52_f53_the_primary_expires_within_thirty_days() {
     let (mut formed, keys) = botnet_pair(2, 52);
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(weeks(4));
     formed.restore();
     assert_eq!(formed.left(&keys), [0, 50]);
@@ -433,7 +433,7 @@ fn f52_f53_the_primary_expires_within_thirty_days() {
 #[test]
 fn f55_the_primary_expires_and_thirty_days_pass() {
     let (mut formed, keys) = botnet_pair(3, 52);
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(weeks(6));
     formed.restore();
     assert_eq!(formed.left(&keys), [0, 46]);
@@ -443,7 +443,7 @@ fn f55_the_primary_expires_and_thirty_days_pass() {
 #[test]
 fn f54_b28_what_is_owed_can_end_a_licence() {
     let (mut formed, keys) = botnet_pair(52, 4);
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(days(30));
     assert_eq!(formed.units[1].left(keys[1]), weeks(4));
     let events = formed.advance(days(1));
@@ -460,10 +460,10 @@ fn f54_b28_what_is_owed_can_end_a_licence() {
 #[test]
 fn f49_f54_losses_do_not_add_up() {
     let (mut formed, keys) = botnet_pair(52, 52);
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(weeks(4));
     formed.restore();
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(weeks(6));
     formed.restore();
     assert_eq!(formed.left(&keys), [42, 46]);
@@ -490,7 +490,7 @@ fn b18_f39_a_reload_does_not_charge_what_was_held() {
     }
     assert_eq!(formed.left(&keys), [42, 52]);
     // Nor twice for what was taken off when the 30 days ended.
-    formed.group.lose();
+    formed.group.disconnect();
     formed.advance(weeks(6));
     for unit in &mut formed.units {
         assert_eq!(unit.ring.reload(), []);
@@ -539,4 +539,18 @@ fn i6_permanent_on_any_unit_lasts() {
     let formed = units.form(STANDBY);
     assert_eq!(formed.lasts(0, Feature::GtpGprs), None);
     assert_eq!(GRACE, days(30));
+}
+
+/// A group that was stored goes on where it was.
+#[test]
+fn a_stored_group_goes_on() {
+    let (mut formed, keys) = botnet_pair(52, 52);
+    formed.group.disconnect();
+    formed.advance(weeks(4));
+    formed.group = Group::restore(formed.group.mode(), formed.group.link());
+    formed.advance(weeks(2));
+    assert_eq!(formed.left(&keys), [46, 46]);
+    assert_eq!(formed.group.link(), Link::Separate);
+    let late = Group::restore(STANDBY, Link::Grace(GRACE + days(1)));
+    assert_eq!(late.link(), Link::Separate);
 }

@@ -40,9 +40,10 @@ use crate::license::key::ParsedKey;
 /// How long the units keep the combined licence without communication (F44 – F46).
 pub const GRACE: Duration = Duration::from_secs(30 * 86_400);
 
-/// Whether the units of a group know of each other.
+/// Whether the units of a group communicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Link {
+pub enum Link {
+    /// They do.
     Connected,
     /// Communication was lost so long ago, at most 30 days.
     Grace(Duration),
@@ -118,6 +119,20 @@ impl Group {
         Ok(Self { mode, link: Link::Connected })
     }
 
+    /// The group as it was stored: its [`mode`](Self::mode) and [`link`](Self::link). It was formed
+    /// before, and what its units need is not asked again.
+    pub fn restore(mode: GroupMode, link: Link) -> Self {
+        match link {
+            Link::Grace(elapsed) if elapsed > GRACE => Self { mode, link: Link::Separate },
+            link => Self { mode, link },
+        }
+    }
+
+    /// Whether the units communicate, and since when they do not.
+    pub const fn link(&self) -> Link {
+        self.link
+    }
+
     /// How the units work together.
     pub const fn mode(&self) -> GroupMode {
         self.mode
@@ -143,7 +158,7 @@ impl Group {
     }
 
     /// The units lose communication: one of them fails, or what connects them.
-    pub const fn lose(&mut self) {
+    pub const fn disconnect(&mut self) {
         if self.is_connected() {
             self.link = Link::Grace(Duration::ZERO);
         }
@@ -153,7 +168,7 @@ impl Group {
     ///
     /// Within 30 days the time was the primary's (F49, F52); later it was taken off every unit when
     /// the 30 days ended (F50).
-    pub fn restore(&mut self, units: &mut [&mut KeyRing]) {
+    pub fn reconnect(&mut self, units: &mut [&mut KeyRing]) {
         self.link = Link::Connected;
         for licence in units.iter_mut().flat_map(|unit| unit.time_based_mut()) {
             licence.forgive();
