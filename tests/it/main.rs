@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod command;
+mod downgrade;
 mod explain;
 mod failover;
 mod gate;

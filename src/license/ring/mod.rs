@@ -29,6 +29,7 @@
 //! Source: groups A to C of the rules (cited by number where a rule is applied).
 
 mod clock;
+mod downgrade;
 mod error;
 mod install;
 mod passing;
@@ -39,6 +40,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use clock::{Clock, ClockPolicy};
+pub use downgrade::{Downgrade, FailoverFate, PermanentFate, TimedFate, failover_after};
 pub use error::{Activation, Entered, Event, Loss, Placed, RingError};
 pub use passing::Happened;
 pub(super) use passing::Pass;
