@@ -7,6 +7,7 @@ mod command;
 mod downgrade;
 mod explain;
 mod failover;
+mod failover_model;
 mod gate;
 mod keys;
 mod license;

@@ -51,6 +51,9 @@
 //! the key ring, which remembers it.
 
 mod codec;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod grant;
 mod register;
 mod seal;

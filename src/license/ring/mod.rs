@@ -1,10 +1,9 @@
 //! The keys on one unit: one permanent, any number time-based, and their clocks.
 //!
-//! A [`KeyRing`] turns keys, commands and the passing of time into what a
-//! [`Unit`](crate::license::Unit) is computed from. It is pure: time comes in as an argument
-//! ([`KeyRing::advance`]), so that the licence on any later day can be asked for without waiting
-//! ([`KeyRing::after`]). An operation that is refused changes nothing: everything that can be
-//! refused is checked before the first change.
+//! A [`KeyRing`] turns keys, commands and the passing of time into the licences of a [`Unit`]. It is
+//! pure: time comes in as an argument ([`KeyRing::advance`]), so that the licence on any later day
+//! can be asked for without waiting ([`KeyRing::after`]). An operation that is refused changes
+//! nothing: everything that can be refused is checked before the first change.
 //!
 //! # Choices where the guides leave one
 //!
