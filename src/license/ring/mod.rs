@@ -1,8 +1,8 @@
 //! The keys on one unit: one permanent, any number time-based, and their clocks.
 //!
-//! A [`KeyRing`] turns keys, commands and the passing of time into the licences of a [`Unit`]. It is
-//! pure: time comes in as an argument ([`KeyRing::advance`]), so that the licence on any later day
-//! can be asked for without waiting ([`KeyRing::after`]). An operation that is refused changes
+//! A [`KeyRing`] turns keys, commands and the passing of time into the licences of a [`Unit`]. It
+//! is pure: time comes in as an argument ([`KeyRing::advance`]), so that the licence on any later
+//! day can be asked for without waiting ([`KeyRing::after`]). An operation that is refused changes
 //! nothing: everything that can be refused is checked before the first change.
 //!
 //! # Choices where the guides leave one
