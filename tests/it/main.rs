@@ -15,4 +15,5 @@ mod models;
 mod replay;
 mod ring;
 mod ring_model;
+mod ring_state;
 mod tidy;

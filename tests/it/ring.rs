@@ -5,13 +5,11 @@ use std::time::Duration;
 use tollgate::catalogue::{Encryption, Feature, Value};
 use tollgate::license::key::{KeyError, ParsedKey};
 use tollgate::license::ring::{
-    Activation, CLOCK_SLACK, ClockPolicy, Entered, Event, KeyRing, Loss, Permanent, Placed,
-    RestoreError, RingError, SavedRing, State,
+    Activation, CLOCK_SLACK, ClockPolicy, Entered, Event, Loss, Permanent, Placed, RingError, State,
 };
-use tollgate::license::{ContextMode, Limit, Origin};
-use tollgate::{Gate, Kind};
+use tollgate::license::{ContextMode, Limit};
 
-use crate::keys::{Firewall, START, days, time_based, weeks};
+use crate::keys::{Firewall, START, time_based, weeks};
 
 const PREMIUM_1000: &str = "anyconnect-premium=1000";
 const PREMIUM_2500: &str = "anyconnect-premium=2500";
@@ -540,30 +538,6 @@ fn c13_c14_deactivated_or_expired_it_contributes_nothing() {
     assert_eq!(both(&unit), (Value::Count(2500), Value::Count(10)));
 }
 
-/// The licence on a later day, with its durations, is asked for without waiting.
-#[test]
-fn the_licence_on_a_later_day() {
-    let mut unit = Firewall::new("ASA 5520");
-    unit.permanent("encryption=3des-aes");
-    unit.timed("uc-proxy-sessions=10", days(62));
-    unit.timed(BOTNET, days(646));
-    let told = |day| {
-        let ring = unit.ring.after(days(day));
-        let license = ring.running(&unit.configuration);
-        let days = |feature| ring.remaining(&license, feature).map(|left| left.as_secs() / 86_400);
-        let uc = license.limit(Limit::UcProxy).value().count().unwrap();
-        (uc, days(Feature::UcProxySessions), days(Feature::BotnetTrafficFilter))
-    };
-    // Day 0 is what a real unit prints: 12 sessions for 62 days, Botnet for 646 (samples).
-    assert_eq!(told(0), (12, Some(62), Some(646)));
-    assert_eq!(told(61), (12, Some(1), Some(585)));
-    assert_eq!(told(62), (2, None, Some(584)));
-    assert_eq!(told(646), (2, None, None));
-    let license = unit.license();
-    assert_eq!(unit.ring.remaining(&license, Feature::Encryption), None);
-    assert_eq!(unit.ring.clock(), START, "the unit itself stays where it is");
-}
-
 /// A45, D45: a time-based Apex licence turns peers on for as long as it lasts.
 #[test]
 fn a45_d45_time_based_apex() {
@@ -599,68 +573,4 @@ fn a_key_that_is_not_installed() {
     assert_eq!(unit.ring.activate(key), Err(RingError::NotInstalled { key }));
     assert_eq!(unit.ring.deactivate(key), Err(RingError::NotInstalled { key }));
     assert!(unit.ring.find(key).is_none());
-}
-
-/// The gate publishes what the ring computes: what was admitted under a time-based licence stays
-/// when it expires, and the next is refused by the permanent licence.
-#[test]
-fn b30_the_gate_refuses_by_the_permanent_licence_after_expiry() {
-    let mut unit = Firewall::new("ASA 5520");
-    unit.permanent("anyconnect-premium=10");
-    unit.timed("anyconnect-premium=25", weeks(8));
-    let gate = Gate::new(unit.license());
-    let mut worker = gate.worker();
-    let tokens: Vec<_> = (0..25).map(|_| worker.admit(Kind::Anyconnect).unwrap()).collect();
-    let refusal = worker.admit(Kind::Anyconnect).unwrap_err();
-    assert_eq!(refusal.origin, Origin::TimeBased);
-    assert!(refusal.to_string().contains("time-based licence"), "{refusal}");
-
-    unit.ring.advance(weeks(8));
-    gate.publish(unit.license()).unwrap();
-    assert_eq!(gate.usage(Limit::Anyconnect).in_use, 25);
-    let refusal = worker.admit(Kind::Anyconnect).unwrap_err();
-    assert_eq!(refusal.origin, Origin::Licence);
-    assert!(refusal.to_string().contains("permanent licence"), "{refusal}");
-    tokens.into_iter().for_each(|token| worker.release(token));
-    assert!(worker.admit(Kind::Anyconnect).is_ok());
-}
-
-/// A stored ring whose parts were tampered with is not restored.
-#[test]
-fn a_stored_ring_is_verified_again() {
-    let mut unit = Firewall::new("ASA 5520");
-    let permanent = unit.permanent_key("anyconnect-premium=100");
-    unit.enter(permanent).unwrap();
-    let botnet = unit.timed(BOTNET, weeks(8));
-    let stacked = unit.timed(BOTNET, weeks(8));
-    let premium = unit.timed("anyconnect-premium=250", weeks(8));
-    let idle = unit.timed("anyconnect-premium=500", weeks(8));
-    unit.ring.activate(premium).unwrap();
-    unit.ring.advance(weeks(3));
-    let saved = unit.ring.save();
-    let entry = unit.ring.shipped();
-    let restore = |saved| KeyRing::restore(entry, &unit.secret, &saved);
-    assert_eq!(restore(saved.clone()), Ok(unit.ring.clone()));
-    let tampered = |change: &dyn Fn(&mut SavedRing)| {
-        let mut saved = saved.clone();
-        change(&mut saved);
-        restore(saved).unwrap_err()
-    };
-    let together = RestoreError::Together;
-    assert_eq!(tampered(&|it| it.time_based[0].keys[1] = botnet), together);
-    assert_eq!(tampered(&|it| it.time_based[0].keys.clear()), together);
-    assert_eq!(tampered(&|it| it.time_based[0].keys[1] = idle), together);
-    assert_eq!(tampered(&|it| it.time_based[1].keys[0] = stacked), together);
-    assert_eq!(tampered(&|it| it.time_based[2].active = it.time_based[1].active), together);
-    let kind = RestoreError::Kind { key: permanent };
-    assert_eq!(tampered(&|it| it.time_based[0].keys[0] = permanent), kind);
-    let kind = RestoreError::Kind { key: botnet };
-    assert_eq!(tampered(&|it| it.permanent = Some(botnet)), kind);
-    let more = |it: &mut SavedRing| it.time_based[0].remaining = weeks(16) + days(1);
-    assert_eq!(tampered(&more), RestoreError::Time { key: botnet });
-    let foreign = Firewall::with_serial("ASA 5520", "JMX0912K04K").buy(BOTNET, weeks(8));
-    let error =
-        RingError::Key(KeyError::NotForThisUnit { key: foreign, serial: *unit.ring.serial() });
-    let refused = RestoreError::Key { key: foreign, error };
-    assert_eq!(tampered(&|it| it.time_based[0].keys[0] = foreign), refused);
 }

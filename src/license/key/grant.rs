@@ -174,22 +174,17 @@ impl fmt::Display for Grant {
 
 /// The form in which a key carries the licence, or none where every unit has it anyway.
 fn canonical(feature: Feature, value: Value) -> Result<Option<Value>, GrantError> {
-    let field = Field::of(feature);
-    if let Some(field) = field {
-        if field.code(value).is_some() {
-            return Ok(Some(value));
-        }
-        if field.code(Value::Enabled).is_some() && offered(feature, value) {
-            return Ok(Some(Value::Enabled));
-        }
+    let field = Field::of(feature).ok_or(GrantError::NotALicence { feature })?;
+    if field.code(value).is_some() {
+        return Ok(Some(value));
+    }
+    if field.code(Value::Enabled).is_some() && offered(feature, value) {
+        return Ok(Some(Value::Enabled));
     }
     if included(feature, value) {
         return Ok(None);
     }
-    match field {
-        Some(field) => Err(GrantError::NoSuchSize { feature, value, sizes: field.sizes() }),
-        None => Err(GrantError::NotALicence { feature }),
-    }
+    Err(GrantError::NoSuchSize { feature, value, sizes: field.sizes() })
 }
 
 fn rows(feature: Feature) -> impl Iterator<Item = &'static catalogue::Row> {
@@ -207,4 +202,73 @@ fn included(feature: Feature, value: Value) -> bool {
 fn time_based_only(feature: Feature) -> bool {
     let mut sold = rows(feature).filter(|row| !row.optional.is_empty()).peekable();
     sold.peek().is_some() && sold.all(|row| row.term == Term::TimeBased)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Encryption;
+
+    fn added(feature: Feature, value: &str) -> Result<String, String> {
+        let mut grant = Grant::permanent();
+        let value = value.parse().unwrap();
+        grant.add(feature, value).map(|()| grant.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn licences_in_the_form_of_a_key() {
+        use Feature::{AnyconnectEssentials, Clustering, Encryption, SecurityContexts};
+        let kept = |feature, value| added(feature, value).unwrap();
+        assert_eq!(kept(AnyconnectEssentials, "750"), "anyconnect-essentials=enabled");
+        assert_eq!(kept(AnyconnectEssentials, "enabled"), "anyconnect-essentials=enabled");
+        assert_eq!(kept(Clustering, "8"), "clustering=enabled");
+        assert_eq!(kept(Encryption, "3des-aes"), "encryption=3des-aes");
+        // What every unit has is no licence.
+        assert_eq!(kept(Encryption, "des"), "no licences");
+        assert_eq!(kept(SecurityContexts, "2"), "no licences");
+        assert_eq!(kept(Feature::InsideHosts, "10"), "no licences");
+    }
+
+    #[test]
+    fn what_no_key_can_grant() {
+        let refused = |feature, value| added(feature, value).unwrap_err();
+        assert_eq!(
+            refused(Feature::InsideHosts, "20"),
+            "`inside-hosts=20` is sold for no model; choose 50, unlimited"
+        );
+        assert_eq!(
+            refused(Feature::SharedServer, "50500"),
+            "`shared-server=50500` is sold for no model; choose 500-50000 by 500, 50000-545000 by \
+             1000"
+        );
+        assert!(refused(Feature::AnyconnectPremium, "enabled").contains("sold for no model"));
+        assert!(refused(Feature::AnyconnectEssentials, "60").contains("sold for no model"));
+        let told = refused(Feature::FirewallConns, "50000");
+        assert!(told.starts_with("`firewall-conns` is no licence; keys can grant: security-plus "));
+        assert!(refused(Feature::VpnLoadBalancing, "enabled").contains("is no licence"));
+        // B34, C8: Botnet is sold for a time only.
+        let told = refused(Feature::BotnetTrafficFilter, "enabled");
+        assert!(told.starts_with("there is no permanent `botnet-traffic-filter` licence"));
+    }
+
+    #[test]
+    fn durations_that_no_key_can_say() {
+        for duration in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+            let told = Grant::time_based(duration).unwrap_err().to_string();
+            assert!(told.contains("it lasts up to 16383 whole days"), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_larger_of_two_licences_counts() {
+        let mut grant = Grant::permanent();
+        for sessions in [25, 50, 10] {
+            grant.add(Feature::AnyconnectPremium, Value::Count(sessions)).unwrap();
+        }
+        grant.add(Feature::InsideHosts, Value::Unlimited).unwrap();
+        grant.add(Feature::InsideHosts, Value::Count(50)).unwrap();
+        grant.add(Feature::Encryption, Value::Encryption(Encryption::Des)).unwrap();
+        assert_eq!(grant.to_string(), "anyconnect-premium=50 inside-hosts=unlimited");
+        assert!(!grant.is_evaluation(), "only a time-based grant is");
+    }
 }

@@ -86,6 +86,17 @@ impl Register {
         Ok(key)
     }
 
+    /// Issues the key for everything registered so far once more: for a unit whose key was lost
+    /// (A20), or for the one that replaces it after a hardware failure (A24).
+    ///
+    /// # Errors
+    ///
+    /// When the issue numbers are used up.
+    pub fn reissue(&mut self, unit: &UnitSecret) -> Result<ParsedKey, IssueError> {
+        let all = self.permanent.clone();
+        self.issue(unit, &all)
+    }
+
     /// Issues the key for a time-based purchase; several licences make an evaluation key.
     ///
     /// # Errors
@@ -173,6 +184,20 @@ mod tests {
         let issues = keys.map(|key| unit.verify(key).unwrap().issue());
         assert_eq!(issues, [0, 1, 2]);
         assert_eq!(register.registered(), &Grant::permanent());
+    }
+
+    /// A24, A46: after a hardware failure the key is issued for the new serial number; the one for
+    /// the old is worth nothing there.
+    #[test]
+    fn a24_a46_a_licence_moves_by_a_new_key_alone() {
+        let (failed, mut register) = (unit(), Register::default());
+        let bought = buy(Feature::AnyconnectVpnOnly, Value::Enabled);
+        let old = register.permanent(&failed, &bought).unwrap();
+        let replacement = Authority::from_secret([7; 32]).unit(&"JMX0912K04K".parse().unwrap());
+        assert!(replacement.verify(old).is_err());
+        let new = register.reissue(&replacement).unwrap();
+        assert_eq!(replacement.verify(new).unwrap().grant(), register.registered());
+        assert!(failed.verify(new).is_err());
     }
 
     #[test]

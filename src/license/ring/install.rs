@@ -158,7 +158,7 @@ impl KeyRing {
 
     /// Starts the timer of a licence that no active one overlaps (B1, B35).
     pub(super) fn start(&mut self, index: usize) {
-        self.turns += 1;
+        self.turns = self.turns.saturating_add(1);
         let (turn, clock) = (self.turns, self.clock);
         match &mut self.timed[index].active {
             Some(active) => active.turn = turn,

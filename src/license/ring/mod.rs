@@ -22,6 +22,9 @@
 //! * A downgrade of the encryption waits for the reload it needs; everything else that the new
 //!   permanent key changes is in force at once (A32, A33).
 //! * While a unit is shut down no licence follows another: that is done when it boots.
+//! * How much time has passed by the system clock is counted from the last activation, so that time
+//!   spent inactive is not lost at a reload (B13, B17); whether the clock was set back is judged by
+//!   the installation, as the guide has it (B19).
 //! * The running time may be a minute ahead of the system clock before the clock counts as set back
 //!   ([`CLOCK_SLACK`]).
 //!
