@@ -50,6 +50,18 @@ impl Release {
         introduced(feature).is_none_or(|since| since <= self) && !absent
     }
 
+    /// Whether this release takes time-based licences: since 8.0(4), and 8.1(2) (B42).
+    pub fn takes_time_based(self) -> bool {
+        let in_8_1 = self.is_up_to(8, 1) && !self.is_up_to(8, 0);
+        self >= if in_8_1 { Self::new(8, 1, 2) } else { Self::new(8, 0, 4) }
+    }
+
+    /// Whether several time-based licences can be active at once, and identical ones stack: since
+    /// 8.3(1) (B42, B43).
+    pub fn takes_several_time_based(self) -> bool {
+        self >= Self::new(8, 3, 1)
+    }
+
     /// Whether this is release `major.minor` or earlier.
     pub fn is_up_to(self, major: u8, minor: u8) -> bool {
         self <= Self::train(major, minor)
@@ -219,7 +231,25 @@ mod tests {
     }
 
     #[test]
-    fn h10_k7_k8_b42_when_features_came() {
+    fn b42_b43_time_based_licences() {
+        for (text, takes, several) in [
+            ("8.0(3)", false, false),
+            ("8.0(4)", true, false),
+            ("8.0", true, false),
+            ("8.1(1)", false, false),
+            ("8.1(2)", true, false),
+            ("8.2", true, false),
+            ("8.3(1)", true, true),
+            ("9.1", true, true),
+        ] {
+            let release = release(text);
+            assert_eq!(release.takes_time_based(), takes, "{text}");
+            assert_eq!(release.takes_several_time_based(), several, "{text}");
+        }
+    }
+
+    #[test]
+    fn h10_k8_when_features_came() {
         for (feature, before, since) in [
             (Feature::AnyconnectPremium, "7.0", "7.1(1)"),
             (Feature::AdvancedEndpointAssessment, "8.0(1)", "8.0(2)"),

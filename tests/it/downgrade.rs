@@ -48,9 +48,9 @@ fn h3_h4_keys_that_8_1_does_not_take() {
     assert_eq!(fate, PermanentFate::Kept { without });
 }
 
-/// H5, B43: of several active time-based keys the one activated last stays active.
+/// H5, B42, B43: of several active time-based keys the one activated last stays active.
 #[test]
-fn h5_b43_the_last_activated_stays_active() {
+fn h5_b42_b43_the_last_activated_stays_active() {
     let mut unit = Firewall::new("ASA 5520");
     let botnet = unit.timed(BOTNET, weeks(8));
     let idle = unit.timed("anyconnect-premium=100", weeks(8));
@@ -62,6 +62,7 @@ fn h5_b43_the_last_activated_stays_active() {
     };
     assert_eq!(states("8.3"), [(botnet, Active), (idle, Inactive), (premium, Active)]);
     assert_eq!(states("8.2"), [(botnet, Active), (idle, Inactive), (premium, Inactive)]);
+    assert_eq!(states("8.0(3)"), [(botnet, Inactive), (idle, Inactive), (premium, Inactive)]);
     // Entering a key again activates it again.
     let mut unit = unit.clone();
     unit.enter(premium).expect("it is installed");

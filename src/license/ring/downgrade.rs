@@ -4,6 +4,8 @@
 //! time-based key and no combined licence; 8.1 and earlier do not take a key that has licences from
 //! 8.2 or later.
 //!
+//! Releases before 8.0(4), and 8.1(1), know no time-based licence at all (B42).
+//!
 //! Source: group H of the rules; both guides, “Upgrade and Downgrade Guidelines”. The shorter copy
 //! of them in the 9.1 guide lacks two statements (H11); this follows the complete one, by which the
 //! outdented bullets of the PAK guide belong to 8.2 too (H12).
@@ -88,7 +90,8 @@ impl KeyRing {
         let last = last.map(TimedLicence::key);
         let fate = |licence: &TimedLicence| {
             let before = licence.state();
-            let stays = !to.is_up_to(8, 2) || last == Some(licence.key());
+            let last = last == Some(licence.key());
+            let stays = to.takes_several_time_based() || to.takes_time_based() && last;
             let active = before == State::Active;
             // Of several active ones only the one activated last stays so (B43, H5).
             let after = if active && !stays { State::Inactive } else { before };
