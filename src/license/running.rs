@@ -207,7 +207,7 @@ fn exclude_in_active_active(unit: &Unit, figures: &mut Figures) {
 }
 
 /// Step 1: the table, the licences, the platform.
-pub(super) fn licensed(unit: &Unit) -> Figures {
+fn licensed(unit: &Unit) -> Figures {
     let rows = unit.entry().rows.iter().map(|row| (row.feature, licensed_row(unit, row)));
     let mut figures: Figures = rows.collect();
     for (&feature, &value) in unit.licences() {

@@ -480,6 +480,29 @@ fn f3_what_is_not_sold_keeps_its_reason() {
     assert_eq!(formed.license(1).limit(Limit::Anyconnect).origin(), Origin::Combined);
 }
 
+/// B15, B16, F49: with every unit shut down it is their guide that decides; one that runs is
+/// enough for time to count by either.
+#[test]
+fn b15_b16_f49_a_group_that_is_shut_down() {
+    let left = |model, down: &[usize]| {
+        let mut units = pair(model);
+        let keys = [units.0[0].timed(BOTNET, weeks(52)), units.0[1].timed(BOTNET, weeks(52))];
+        let mut formed = units.form(STANDBY);
+        formed.group.disconnect();
+        down.iter().for_each(|unit| formed.units[*unit].ring.shut_down());
+        formed.advance(weeks(4));
+        formed.units.iter_mut().for_each(|unit| assert_eq!(unit.ring.boot(), []));
+        formed.restore();
+        formed.left(&keys)
+    };
+    for down in [&[0][..], &[1]] {
+        assert_eq!(left("ASA 5525-X (9.1)", down), [48, 52]);
+        assert_eq!(left("ASA 5525-X (pak)", down), [48, 52]);
+    }
+    assert_eq!(left("ASA 5525-X (9.1)", &[0, 1]), [48, 52]);
+    assert_eq!(left("ASA 5525-X (pak)", &[0, 1]), [52, 52]);
+}
+
 /// A reload does not charge a secondary for the time that it waited (B18 with F39).
 #[test]
 fn b18_f39_a_reload_does_not_charge_what_was_held() {

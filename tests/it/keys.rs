@@ -59,11 +59,8 @@ impl Firewall {
 
     /// The key for these permanent licences and no others.
     pub(crate) fn permanent_key(&mut self, words: &str) -> ParsedKey {
-        let next = self.register.next_issue();
-        let mut fresh = Register::restore(tollgate::license::key::Grant::permanent(), next);
-        let key = fresh.permanent(&self.secret, &purchase(words)).expect("a purchase");
-        self.register = Register::restore(self.register.registered().clone(), next + 1);
-        key
+        let key = self.register.replace_permanent(&self.secret, &purchase(words));
+        key.expect("a purchase")
     }
 
     /// Enters a key.

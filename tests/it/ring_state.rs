@@ -141,7 +141,7 @@ fn e31_e32_e34_e35_the_export_grade_of_a_key() {
         let bought = tollgate::license::key::Purchase { export, ..purchase(words) };
         let key = match duration {
             Some(duration) => unit.register.time_based(&unit.secret, &bought, duration),
-            None => unit.register.permanent(&unit.secret, &bought),
+            None => unit.register.replace_permanent(&unit.secret, &bought),
         };
         unit.ring.enter(&unit.secret, key.unwrap()).unwrap();
         let license = unit.ring.running(&unit.configuration);

@@ -19,7 +19,8 @@
 //! * A key of several features counts down at once when one of them comes in numbers; otherwise it
 //!   waits while earlier units have every one of its features.
 //! * In a group time counts on a unit that is shut down as well, by both guides: the time without
-//!   communication is subtracted (F49), and a failed unit is their example.
+//!   communication is subtracted (F49), and a failed unit is their example. By the PAK guide one
+//!   unit at least has to run: only uptime counts.
 //! * Exactly 30 days is still grace (F46).
 //! * What every model includes counts in the sums where larger licences for it are sold: real
 //!   pairs print 4 + 4 sessions as 8. What is not sold is the platform's and does not add.
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 pub use requirement::{Mismatch, Reason, check};
 
-use super::ring::{Event, KeyRing, Pass, TimedLicence};
+use super::ring::{ClockPolicy, Event, KeyRing, Pass, TimedLicence};
 use super::{Configuration, Figure, GroupMode, RunningLicense};
 use crate::catalogue::{Feature, Value};
 use crate::license::key::ParsedKey;
@@ -209,11 +210,15 @@ impl Group {
     fn step(&mut self, units: &mut [&mut KeyRing], most: Duration) -> Duration {
         let holding: Vec<_> = (0..units.len()).map(|index| self.holding(units, index)).collect();
         let owing = !self.is_connected();
+        let running = units.iter().any(|unit| unit.is_up());
+        let stopped: Vec<_> =
+            units.iter().map(|unit| !running && unit.policy() == ClockPolicy::Uptime).collect();
         let how = |index: usize| {
-            let holding: &Vec<ParsedKey> = &holding[index];
-            move |licence: &TimedLicence| {
-                let holds = holding.contains(&licence.key());
-                if holds { Pass::Holds { owing } } else { Pass::Counts }
+            let (holding, stopped) = (&holding[index], stopped[index]);
+            move |licence: &TimedLicence| match holding.contains(&licence.key()) {
+                _ if stopped => Pass::Holds { owing: false },
+                true => Pass::Holds { owing },
+                false => Pass::Counts,
             }
         };
         let expiries = units.iter().enumerate().filter_map(|(i, unit)| unit.next_expiry(&how(i)));

@@ -81,6 +81,25 @@ impl Register {
     ) -> Result<ParsedKey, IssueError> {
         let mut all = self.permanent.clone();
         all.merge(&granted(Grant::permanent(), purchase)?);
+        self.register(unit, all)
+    }
+
+    /// Registers these permanent licences in place of all that were, and issues the key for them:
+    /// what a unit with this key overwrites is gone (A14).
+    ///
+    /// # Errors
+    ///
+    /// As [`Register::permanent`].
+    pub fn replace_permanent(
+        &mut self,
+        unit: &UnitSecret,
+        purchase: &Purchase,
+    ) -> Result<ParsedKey, IssueError> {
+        let all = granted(Grant::permanent(), purchase)?;
+        self.register(unit, all)
+    }
+
+    fn register(&mut self, unit: &UnitSecret, all: Grant) -> Result<ParsedKey, IssueError> {
         let key = self.issue(unit, &all)?;
         self.permanent = all;
         Ok(key)

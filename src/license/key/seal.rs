@@ -115,7 +115,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// The authority with this secret: 32 bytes from a good source of randomness.
+    /// The authority with this secret: 32 bytes from a good source of randomness. The caller wipes
+    /// its own copy.
     pub fn from_secret(secret: [u8; SECRET_LEN]) -> Self {
         Self { secret: Zeroizing::new(secret) }
     }
@@ -221,6 +222,9 @@ impl UnitSecret {
     }
 
     /// The tag of a head in clear: also the nonce under which it is masked.
+    ///
+    /// The secret is the serial number's already; with the number in the input too, a secret that
+    /// was stored with another number opens nothing.
     fn tag(&self, head: &[u8; HEAD_LEN]) -> [u8; TAG_LEN] {
         let whole = prf(&self.secret, b"tollgate key tag", &[self.serial.bytes(), head]);
         std::array::from_fn(|i| whole[i])

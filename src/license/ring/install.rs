@@ -6,10 +6,10 @@ use super::timed::Active;
 use super::{
     Activation, Entered, KeyRing, Loss, Permanent, Placed, RingError, State, TimedLicence,
 };
-use crate::catalogue::{Encryption, Feature, Value};
+use crate::catalogue::{Encryption, Entry, Feature, Value};
 use crate::license::combine::strength;
 use crate::license::key::{Grant, ParsedKey, UnitSecret, VerifiedKey};
-use crate::license::{Configuration, Unit};
+use crate::license::{Configuration, Figure, Unit};
 
 impl KeyRing {
     /// Enters a key as a person typed it.
@@ -101,7 +101,7 @@ impl KeyRing {
     /// Whether the encryption in force is 3DES/AES.
     fn is_strong(&self) -> bool {
         let license = self.running(&Configuration::default());
-        license.feature(Feature::Encryption).map(crate::license::Figure::value) == Some(STRONG)
+        license.feature(Feature::Encryption).map(Figure::value) == Some(STRONG)
     }
 
     fn add(&mut self, key: VerifiedKey) -> Result<Entered, RingError> {
@@ -173,29 +173,16 @@ impl KeyRing {
         }
     }
 
-    /// Whether the model has every licence in this size; one that it does not support is allowed.
-    fn check(&self, grant: &Grant) -> Result<Unit, RingError> {
-        let mut unit = Unit::new(self.unit(&Configuration::default()).entry());
-        // The tier goes first, because it decides what the others are.
-        let tier = grant.licences().get_key_value(&Feature::SecurityPlus);
-        let others = grant.licences().iter().filter(|(it, _)| **it != Feature::SecurityPlus);
-        for (&feature, &value) in tier.into_iter().chain(others) {
-            unit.add(feature, value)?;
-        }
-        Ok(unit)
-    }
-
     pub(super) fn check_time_based(&self, grant: &Grant) -> Result<(), RingError> {
         if !self.takes_time_based() {
             return Err(RingError::NoTimeBased { model: self.entry.model.to_string() });
         }
-        self.check(grant).map(drop)
+        granted(self.unit(&Configuration::default()).entry(), grant).map(drop)
     }
 
     fn check_permanent(&self, grant: &Grant) -> Result<(), RingError> {
-        // The tier of a permanent key is its own or the shipped one, not that of the key before.
-        let shipped = Self { permanent: Permanent::Preinstalled, ..self.clone() };
-        let unit = shipped.check(grant)?;
+        // Its tier is its own or the shipped one, whatever other keys make of it.
+        let unit = granted(self.entry, grant)?;
         let entry = unit.entry();
         let unsupported =
             |it: Feature| entry.row(it).is_some_and(|row| row.value == Value::NoSupport);
@@ -208,6 +195,19 @@ impl KeyRing {
             None => Ok(()),
         }
     }
+}
+
+/// A unit with these licences, where its model has all of them in their size; one that it does not
+/// support is allowed.
+fn granted(entry: &'static Entry, grant: &Grant) -> Result<Unit, RingError> {
+    let mut unit = Unit::new(entry);
+    // The tier goes first, because it decides what the others are.
+    let tier = grant.licences().get_key_value(&Feature::SecurityPlus);
+    let others = grant.licences().iter().filter(|(it, _)| **it != Feature::SecurityPlus);
+    for (&feature, &value) in tier.into_iter().chain(others) {
+        unit.add(feature, value)?;
+    }
+    Ok(unit)
 }
 
 const STRONG: Value = Value::Encryption(Encryption::TripleDesAes);

@@ -49,7 +49,8 @@ pub(super) use passing::Pass;
 pub use saved::{RestoreError, SavedActive, SavedLicence, SavedRing};
 pub use timed::{CLOCK_SLACK, State, TimedLicence};
 
-use super::key::{ParsedKey, Serial, VerifiedKey};
+use super::key::{Grant, ParsedKey, Serial, VerifiedKey};
+use super::tls::K9_FROM;
 use super::unit::Keys;
 use super::{Configuration, Export, RunningLicense, Unit};
 use crate::catalogue::{Entry, Feature, Model};
@@ -66,6 +67,9 @@ pub enum Permanent {
 }
 
 /// The keys on one unit, and their timers. See the [module's head](self).
+///
+/// It holds as many keys as can be issued for one serial number at most:
+/// [`ISSUES`](super::key::ISSUES).
 ///
 /// ```
 /// use std::time::Duration;
@@ -223,18 +227,24 @@ impl KeyRing {
         let mut keys = Keys { strong_until_reload: self.strong_until_reload, ..Keys::default() };
         if let Permanent::Key(key) = &self.permanent {
             keys.licences.clone_from(key.grant().licences());
-            keys.export = key.grant().export();
+            keys.export = grade(key.grant());
         }
         for licence in self.timed.iter().filter(|licence| licence.is_active()) {
             keys.time_based.extend(licence.grant().licences());
-            keys.export = graded(keys.export, licence.grant().export());
+            keys.export = together(keys.export, grade(licence.grant()));
         }
         keys
     }
 }
 
-/// The grade of licences together: K9 where one of them is, because it was bought.
-fn graded(one: Option<Export>, other: Option<Export>) -> Option<Export> {
+/// The export grade that a key says, or K9 by the size of its UC licence (E32).
+fn grade(grant: &Grant) -> Option<Export> {
+    let uc = grant.licences().get(&Feature::UcProxySessions).and_then(|value| value.count());
+    grant.export().or_else(|| uc.is_some_and(|uc| uc >= K9_FROM).then_some(Export::K9))
+}
+
+/// The grade of two keys together: K9 where one of them is, because it was bought.
+fn together(one: Option<Export>, other: Option<Export>) -> Option<Export> {
     match (one, other) {
         (Some(Export::K9), _) | (_, Some(Export::K9)) => Some(Export::K9),
         (one, other) => one.or(other),
