@@ -392,6 +392,22 @@ mod tests {
         }
     }
 
+    /// Every byte of the tag counts: a head that is masked as a wrong tag wants it.
+    #[test]
+    fn every_byte_of_the_tag_is_compared() {
+        let unit = unit("JMX0912K04J");
+        let head = head(VERSION, codec::encode(&premium(), 0));
+        for byte in 0..TAG_LEN {
+            let mut tag = unit.tag(&head);
+            tag[byte] ^= 1;
+            let mut key = [0; KEY_LEN];
+            key[..HEAD_LEN].copy_from_slice(&unit.masked(head, &tag));
+            key[HEAD_LEN..HEAD_LEN + TAG_LEN].copy_from_slice(&tag);
+            let refused = unit.verify(with_check(key)).unwrap_err();
+            assert!(matches!(refused, KeyError::NotForThisUnit { .. }), "{byte}: {refused}");
+        }
+    }
+
     #[test]
     fn unknown_versions_are_told() {
         let unit = unit("JMX0912K04J");

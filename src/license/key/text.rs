@@ -209,6 +209,10 @@ mod tests {
             "element 5 of the activation key, `0x843fc4901`, has 9 digits; an element is a 32-bit \
              word of at most 8"
         );
+        assert_eq!(
+            error("1 2 3 4 000000005").split(", ").nth(2),
+            Some("has 9 digits; an element is a 32-bit word of at most 8")
+        );
         assert_eq!(error("1 2 3 4 -5").split(", ").nth(1), Some("`-5`"));
         assert_eq!(error("1 2 3 4 +5").split(", ").nth(1), Some("`+5`"));
     }
