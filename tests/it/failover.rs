@@ -480,6 +480,27 @@ fn f3_what_is_not_sold_keeps_its_reason() {
     assert_eq!(formed.license(1).limit(Limit::Anyconnect).origin(), Origin::Combined);
 }
 
+/// Whoever publishes the licences is told when to look again, and nothing changes before.
+#[test]
+fn f39_f45_the_next_change_is_told() {
+    let (mut formed, _) = botnet_pair(2, 10);
+    let next = |formed: &Formed| {
+        let rings: Vec<_> = formed.units.iter().map(|unit| &unit.ring).collect();
+        formed.group.next_change(&rings)
+    };
+    assert_eq!(next(&formed), Some(weeks(2)), "the primary's");
+    formed.group.disconnect();
+    let mut changes = Vec::new();
+    while let Some(time) = next(&formed) {
+        let before = (formed.license(0), formed.license(1));
+        assert_eq!(formed.advance(time.saturating_sub(Duration::from_nanos(1))), []);
+        assert_eq!((formed.license(0), formed.license(1)), before);
+        let events = formed.advance(Duration::from_nanos(1));
+        changes.extend(events.into_iter().map(|event| event.what));
+    }
+    assert!(matches!(changes[..], [What::Unit(0, _), What::GraceEnded, What::Unit(1, _)]));
+}
+
 /// B15, B16, F49: with every unit shut down it is their guide that decides; one that runs is
 /// enough for time to count by either.
 #[test]

@@ -330,6 +330,12 @@ proptest! {
                 prop_assert!(after.remaining() <= before.remaining() + bought);
             }
         }
+        // Nothing expires before it is told, and something does then.
+        if let Some(next) = unit.ring.next_change() {
+            let mut ring = unit.ring.clone();
+            prop_assert_eq!(ring.advance(next.saturating_sub(Duration::from_nanos(1))), []);
+            prop_assert!(!ring.advance(Duration::from_nanos(1)).is_empty());
+        }
         // Time in small steps is time in one.
         let mut steps = unit.ring.clone();
         let time = Duration::from_secs(seconds);

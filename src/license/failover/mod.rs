@@ -208,24 +208,13 @@ impl Group {
 
     /// Lets time pass up to the next expiry or the end of the grace period, `most` at most.
     fn step(&mut self, units: &mut [&mut KeyRing], most: Duration) -> Duration {
-        let holding: Vec<_> = (0..units.len()).map(|index| self.holding(units, index)).collect();
-        let owing = !self.is_connected();
-        let running = units.iter().any(|unit| unit.is_up());
-        let stopped: Vec<_> =
-            units.iter().map(|unit| !running && unit.policy() == ClockPolicy::Uptime).collect();
-        let how = |index: usize| {
-            let (holding, stopped) = (&holding[index], stopped[index]);
-            move |licence: &TimedLicence| match holding.contains(&licence.key()) {
-                _ if stopped => Pass::Holds { owing: false },
-                true => Pass::Holds { owing },
-                false => Pass::Counts,
-            }
-        };
-        let expiries = units.iter().enumerate().filter_map(|(i, unit)| unit.next_expiry(&how(i)));
+        let shared: Vec<&KeyRing> = units.iter().map(|unit| &**unit).collect();
+        let passes = self.passes(&shared);
+        let expiry = next_expiry(&shared, &passes);
         let grace_ends = self.grace().filter(|left| !left.is_zero());
-        let step = expiries.chain(grace_ends).min().map_or(most, |step| step.min(most));
-        for (index, unit) in units.iter_mut().enumerate() {
-            unit.pass(step, &how(index));
+        let step = expiry.into_iter().chain(grace_ends).fold(most, Duration::min);
+        for (unit, passes) in units.iter_mut().zip(&passes) {
+            unit.pass(step, &|licence| passes.of(licence));
         }
         if let Link::Grace(elapsed) = &mut self.link {
             *elapsed = elapsed.saturating_add(step);
@@ -233,8 +222,28 @@ impl Group {
         step
     }
 
+    /// The time until a licence expires or the grace period is over, if nobody changes anything:
+    /// whoever publishes the running licences computes them again then.
+    pub fn next_change(&self, units: &[&KeyRing]) -> Option<Duration> {
+        // The 30 days are over when they are passed, not when they are reached.
+        let over = |left: Duration| left.saturating_add(Duration::from_nanos(1));
+        let grace_ends = self.grace().filter(|_| self.is_combined()).map(over);
+        next_expiry(units, &self.passes(units)).into_iter().chain(grace_ends).min()
+    }
+
+    /// What the passing of time does to the licences of each unit.
+    fn passes(&self, units: &[&KeyRing]) -> Vec<Passes> {
+        let running = units.iter().any(|unit| unit.is_up());
+        let passes = |(index, unit): (usize, &&KeyRing)| Passes {
+            stopped: !running && unit.policy() == ClockPolicy::Uptime,
+            holding: self.holding(units, index),
+            owing: !self.is_connected(),
+        };
+        units.iter().enumerate().map(passes).collect()
+    }
+
     /// The licences of a unit that wait for those of earlier units (F39, F43).
-    fn holding(&self, units: &[&mut KeyRing], index: usize) -> Vec<ParsedKey> {
+    fn holding(&self, units: &[&KeyRing], index: usize) -> Vec<ParsedKey> {
         let (earlier, rest) = units.split_at(index);
         let (Some(unit), true) = (rest.first(), self.is_combined()) else { return Vec::new() };
         let earlier = |feature: &Feature| earlier.iter().any(|it| it.active(*feature).is_some());
@@ -294,6 +303,31 @@ impl Group {
             _ => each.reduce(Duration::saturating_add),
         }
     }
+}
+
+/// What the passing of time does to the licences of one unit.
+struct Passes {
+    /// Nothing: no unit runs, and only uptime counts.
+    stopped: bool,
+    /// The keys of the licences that wait for those of earlier units.
+    holding: Vec<ParsedKey>,
+    /// Whether what waits owes the time.
+    owing: bool,
+}
+
+impl Passes {
+    fn of(&self, licence: &TimedLicence) -> Pass {
+        match self.holding.contains(&licence.key()) {
+            _ if self.stopped => Pass::Holds { owing: false },
+            true => Pass::Holds { owing: self.owing },
+            false => Pass::Counts,
+        }
+    }
+}
+
+fn next_expiry(units: &[&KeyRing], passes: &[Passes]) -> Option<Duration> {
+    let each = units.iter().zip(passes);
+    each.filter_map(|(unit, passes)| unit.next_expiry(&|licence| passes.of(licence))).min()
 }
 
 /// Whether one of its features comes in sizes rather than as enabled or disabled.

@@ -37,6 +37,12 @@ impl KeyRing {
         }
     }
 
+    /// The time until a licence expires, if the unit goes on running and nobody changes anything:
+    /// whoever publishes the running licence computes it again then.
+    pub fn next_change(&self) -> Option<Duration> {
+        self.next_expiry(&|_| Pass::Counts).filter(|_| self.up)
+    }
+
     /// Shuts the unit down.
     pub const fn shut_down(&mut self) {
         self.up = false;
