@@ -27,7 +27,7 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | [`catalogue`] | every model and tier of both guides, as data | nothing |
-//! | [`license`] | the rules: what is in force, and why | `catalogue` |
+//! | [`license`] | the rules: what is in force, and why (keys: `license-keys`) | `catalogue` |
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |

@@ -8,6 +8,7 @@
 //! Authorization Key Licensing”, section “Licenses Per Model”.
 
 mod feature;
+mod history;
 mod lookup;
 mod model;
 mod pak;
@@ -18,6 +19,7 @@ mod v91;
 mod value;
 
 pub use feature::{Feature, UnknownFeature};
+pub use history::{Change, Release, ReleaseError, changes, introduced, smaller_limit};
 pub use lookup::{LookupError, find, parse_entry};
 pub use model::{Entry, Guide, Model, Row, Table, Term, Tier};
 pub use value::{Encryption, Failover, InterfaceSpeed, Offer, UnknownValue, Value};

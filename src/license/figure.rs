@@ -15,6 +15,15 @@ pub enum Source {
     NoRow(Table),
     /// A permanent licence for this feature and value replaces what is included.
     Licence(Feature, Value),
+    /// An active time-based licence for this feature and value is combined with the permanent one.
+    TimeBased(Feature, Value),
+    /// Another unit of the pair or cluster has this value, and the units combine.
+    Peer {
+        /// Its place in the group, from 0 for the primary.
+        unit: usize,
+        /// Its own value.
+        value: Value,
+    },
     /// The largest that this table lists for the model: the value before was cut to it.
     Platform(Table),
     /// A rule of the guides.
@@ -35,6 +44,10 @@ pub enum Origin {
     NoRow,
     /// A permanent licence.
     Licence,
+    /// A time-based licence.
+    TimeBased,
+    /// The combined licence of a failover pair or a cluster.
+    Combined,
     /// The platform's largest value.
     Platform,
     /// A rule of the guides.
@@ -49,6 +62,8 @@ impl From<Source> for Origin {
             Source::Table(_) => Self::Table,
             Source::NoRow(_) => Self::NoRow,
             Source::Licence(..) => Self::Licence,
+            Source::TimeBased(..) => Self::TimeBased,
+            Source::Peer { .. } => Self::Combined,
             Source::Platform(_) => Self::Platform,
             Source::Rule(rule) => Self::Rule(rule),
             Source::Setting(setting) => Self::Setting(setting),
@@ -62,6 +77,8 @@ impl fmt::Display for Origin {
             Self::Table => f.write_str("the model's table"),
             Self::NoRow => f.write_str("not limited by a licence"),
             Self::Licence => f.write_str("permanent licence"),
+            Self::TimeBased => f.write_str("time-based licence"),
+            Self::Combined => f.write_str("combined licence of the units"),
             Self::Platform => f.write_str("platform limit"),
             Self::Rule(rule) => f.write_str(rule.text()),
             Self::Setting(Setting::Restriction) => f.write_str("the operator's own limit"),
@@ -95,6 +112,10 @@ impl Step {
                 format!("not limited by a licence: no such row ({table})")
             }
             Source::Licence(feature, value) => format!("permanent licence {feature}={value}"),
+            Source::TimeBased(feature, value) => format!("time-based licence {feature}={value}"),
+            Source::Peer { unit, value } => {
+                format!("combined with unit {} of the group, which has {value}", unit + 1)
+            }
             Source::Platform(table) => format!("cut to the platform's largest ({table})"),
             Source::Rule(rule) => format!("{} ({})", rule.text(), rule.cite()),
             Source::Setting(Setting::Restriction) => "the operator's own limit".to_owned(),
@@ -171,6 +192,18 @@ impl Figure {
     /// Every step, first to last. There is at least one.
     pub fn steps(&self) -> Vec<Step> {
         std::iter::once(self.first).chain(self.later.iter().copied()).collect()
+    }
+
+    /// The feature of the time-based licence without which the value would be another one.
+    pub fn time_based(&self) -> Option<Feature> {
+        let steps = self.steps();
+        let (at, feature) = (0..).zip(&steps).find_map(|(at, step)| match step.source {
+            Source::TimeBased(feature, _) => Some((at, feature)),
+            _ => None,
+        })?;
+        let before: &[Step] = &steps[..at];
+        let without = before.last().map_or(Value::Disabled, |step| step.value);
+        (!self.value().is_off() && self.value() != without).then_some(feature)
     }
 
     /// What was bought beyond the platform's largest value, and what it was cut to.

@@ -44,6 +44,14 @@ pub enum Rule {
     SrtpK8,
     /// K9 licences: no SRTP limit (E35).
     SrtpK9,
+    /// A permanent key that downgrades the encryption takes a reload (A32).
+    EncryptionUntilReload,
+    /// Only Active/Standby failover goes with VPN (D44).
+    NoVpnInActiveActive,
+    /// Shared licences are not supported in Active/Active failover (F18).
+    NoSharedInActiveActive,
+    /// In multiple context mode the Apex licences of two units do not combine (D46).
+    ApexNotCombined,
     /// No Payload Encryption disables UC and VPN (D40).
     NoPayloadEncryption,
     /// The ASA 5505's VLANs depend on the firewall mode (E54).
@@ -87,6 +95,14 @@ impl Rule {
             Self::TlsProxyK8 => "a k8 licence allows at most 1000 tls proxy sessions",
             Self::SrtpK8 => "a k8 licence allows at most 250 srtp sessions",
             Self::SrtpK9 => "a k9 licence has no srtp limit",
+            Self::EncryptionUntilReload => "the encryption is downgraded at the next reload",
+            Self::NoVpnInActiveActive => "vpn cannot be used with active/active failover",
+            Self::NoSharedInActiveActive => {
+                "shared licences are not supported with active/active failover"
+            }
+            Self::ApexNotCombined => {
+                "in multiple context mode each unit needs an anyconnect apex licence of its own"
+            }
             Self::NoPayloadEncryption => {
                 "no payload encryption: unified communications and vpn are disabled"
             }
@@ -102,7 +118,9 @@ impl Rule {
             Self::EssentialsInForce => "9.1 guide, Table 5-17 footnote 1",
             Self::EssentialsExcludes => "9.1 guide, Tables 5-16 and 5-17",
             Self::PeersNeedLicence => "PAK guide, feature tables",
-            Self::ApexOnlyInMultipleContext => "PAK guide, Legacy VPN Licenses",
+            Self::ApexOnlyInMultipleContext | Self::ApexNotCombined => {
+                "PAK guide, Legacy VPN Licenses"
+            }
             Self::SharedNeedsSingleContext => "9.1 guide, Guidelines, Context Mode",
             Self::TotalWithEssentials | Self::TotalWithPremium => "9.1 guide, Table 5-1 footnote 1",
             Self::TlsProxyDefault | Self::TlsProxyPlatform => {
@@ -112,13 +130,17 @@ impl Rule {
             Self::TlsProxyImeAdditional => {
                 "9.1 guide, Table 5-16; the number is in neither guide, see ime-additional"
             }
-            Self::ImeUpToTlsProxy | Self::PhoneProxyWithinUc => "9.1 guide, Table 5-16",
+            Self::ImeUpToTlsProxy | Self::PhoneProxyWithinUc | Self::NoVpnInActiveActive => {
+                "9.1 guide, Table 5-16"
+            }
             Self::PhoneProxyCap => "9.1 guide, footnote 1 of Tables 5-6 and 5-13 to 5-15",
             Self::LoadBalancingNeedsStrongEncryption
             | Self::TlsProxyMatchesLicence
             | Self::TlsProxyK8
             | Self::SrtpK8
             | Self::SrtpK9 => "License Notes of both guides",
+            Self::EncryptionUntilReload => "Permanent License Reloading Requirements, both guides",
+            Self::NoSharedInActiveActive => "Guidelines, both guides",
             Self::NoPayloadEncryption => "No Payload Encryption Models, both guides",
             Self::VlansByMode => "9.1 guide, Table 5-1",
             Self::DhcpClients => "9.1 guide, Table 5-1 footnote 3",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::unit::platform_largest;
 use super::{
     Allowance, Configuration, ContextMode, Figure, FirewallMode, Kind, Limit, LimitSet, Rule,
-    Setting, Source, Unit, tls, vpn,
+    Setting, Source, Unit, combine, tls, vpn,
 };
 use crate::catalogue::{Encryption, Entry, Feature, Guide, Row, Value};
 
@@ -23,6 +23,17 @@ pub enum HostRule {
     AllInterfaces,
     /// Transparent mode: the interface with the fewest hosts is the one that counts.
     FewestOfInterfaces,
+}
+
+/// How the units of a group work together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupMode {
+    /// A failover pair of which one unit is active.
+    ActiveStandby,
+    /// A failover pair of which both units are active.
+    ActiveActive,
+    /// An ASA cluster.
+    Cluster,
 }
 
 /// What is in force on one unit, with the reason for every figure.
@@ -52,7 +63,30 @@ pub struct RunningLicense {
 impl RunningLicense {
     /// Computes what is in force on `unit`.
     pub fn of(unit: &Unit) -> Self {
-        let licensed = licensed(unit);
+        Self::in_force(unit, licensed(unit))
+    }
+
+    /// Computes what is in force on the unit at `own` of a failover pair or a cluster: the licences
+    /// of all units as one (F3), the primary first, under the primary's configuration, which the
+    /// others replicate.
+    ///
+    /// Every unit has the same one (F57), except for Client peers in multiple context mode (D46).
+    /// None where there is no such unit.
+    pub fn combined(units: &[Unit], own: usize, mode: GroupMode) -> Option<Self> {
+        let mut group = units.get(own).and(units.first())?.clone();
+        if let Some(highest) = units.iter().map(Unit::entry).max_by_key(|entry| entry.tier) {
+            group.set_entry(highest);
+        }
+        let units: Vec<_> = units.iter().map(|unit| unit.configured_like(&group)).collect();
+        let all = units.iter().map(licensed).collect();
+        let mut figures = combine::over_units(&group, &units, all, own);
+        if mode == GroupMode::ActiveActive {
+            exclude_in_active_active(&group, &mut figures);
+        }
+        Some(Self::in_force(&group, figures))
+    }
+
+    fn in_force(unit: &Unit, licensed: Figures) -> Self {
         let features = in_force(unit, licensed);
         let limits = Limit::ALL.map(|limit| restricted(unit, limit, &features)).into();
         let dhcp_clients = dhcp_clients(unit, &features);
@@ -159,6 +193,19 @@ fn counts_against(guide: Guide, kind: Kind) -> LimitSet {
     }
 }
 
+/// Active/Active failover goes without VPN by the 9.1 guide (D44), and without shared licences by
+/// both (F18).
+fn exclude_in_active_active(unit: &Unit, figures: &mut Figures) {
+    for feature in [Feature::SharedServer, Feature::SharedParticipant] {
+        turn_off(figures, feature, Source::Rule(Rule::NoSharedInActiveActive));
+    }
+    if unit.entry().guide() == Guide::V91 {
+        for feature in VPN {
+            turn_off(figures, feature, Source::Rule(Rule::NoVpnInActiveActive));
+        }
+    }
+}
+
 /// Step 1: the table, the licences, the platform.
 fn licensed(unit: &Unit) -> Figures {
     let rows = unit.entry().rows.iter().map(|row| (row.feature, licensed_row(unit, row)));
@@ -166,6 +213,15 @@ fn licensed(unit: &Unit) -> Figures {
     for (&feature, &value) in unit.licences() {
         let licence = Source::Licence(feature, value);
         figures.entry(feature).or_insert_with(|| Figure::new(licence, value));
+    }
+    for (&feature, &value) in unit.time_based() {
+        let licence = Source::TimeBased(feature, value);
+        figures.entry(feature).or_insert_with(|| Figure::new(licence, value));
+    }
+    if unit.strong_until_reload() {
+        let rule = Source::Rule(Rule::EncryptionUntilReload);
+        let strong = Value::Encryption(Encryption::TripleDesAes);
+        figures.entry(Feature::Encryption).and_modify(|it| *it = it.clone().then(rule, strong));
     }
     vpn::turn_peers_on(unit, &mut figures);
     figures
@@ -184,9 +240,13 @@ fn licensed_row(unit: &Unit, row: &Row) -> Figure {
         }
         _ => included,
     };
-    match unit.licences().get(&row.feature) {
+    let permanent = match unit.licences().get(&row.feature) {
         Some(&bought) if bought != row.value => replaced(included, row, bought, unit),
         _ => included,
+    };
+    match unit.time_based().get(&row.feature) {
+        Some(&timed) => combine::with_time_based(permanent, row, timed, unit),
+        None => permanent,
     }
 }
 
@@ -220,7 +280,7 @@ fn in_force(unit: &Unit, mut figures: Figures) -> Figures {
         turn_off(&mut figures, Feature::VpnLoadBalancing, rule);
     }
     if unit.configuration().npe {
-        for feature in PAYLOAD_ENCRYPTION {
+        for feature in UNIFIED_COMMUNICATIONS.into_iter().chain(VPN) {
             turn_off(&mut figures, feature, Source::Rule(Rule::NoPayloadEncryption));
         }
     }
@@ -228,9 +288,11 @@ fn in_force(unit: &Unit, mut figures: Figures) -> Figures {
 }
 
 /// What No Payload Encryption disables: Unified Communications and VPN (D40).
-const PAYLOAD_ENCRYPTION: [Feature; 16] = [
-    Feature::IntercompanyMediaEngine,
-    Feature::UcProxySessions,
+const UNIFIED_COMMUNICATIONS: [Feature; 2] =
+    [Feature::IntercompanyMediaEngine, Feature::UcProxySessions];
+
+/// Every feature of VPN.
+const VPN: [Feature; 14] = [
     Feature::AdvancedEndpointAssessment,
     Feature::AnyconnectVpnPhone,
     Feature::AnyconnectEssentials,

@@ -16,7 +16,7 @@ const TLS_PROXY_K8: u32 = 1000;
 /// At most this many SRTP sessions with a K8 licence (E34).
 const SRTP_K8: u32 = 250;
 /// Licences of this many users or more are K9, below K8 (E31, E32).
-const K9_FROM: u32 = 250;
+pub(super) const K9_FROM: u32 = 250;
 /// At most this many Phone Proxy sessions in the 10,000-session licence (E49).
 const PHONE_PROXY_CAP: u32 = 5000;
 /// The licence that [`PHONE_PROXY_CAP`] belongs to.
@@ -50,7 +50,7 @@ fn off_by_npe(unit: &Unit) -> Option<Figure> {
 /// The export grade: as set, else by the size of the UC licence.
 fn export(unit: &Unit, features: &Figures) -> Export {
     let by_size = if uc_sessions(features) < K9_FROM { Export::K8 } else { Export::K9 };
-    unit.configuration().export.unwrap_or(by_size)
+    unit.export().unwrap_or(by_size)
 }
 
 /// TLS proxy sessions of every application (E26 – E32, E42).

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::combine::larger;
 use super::{Limit, Setting};
 use crate::catalogue::{self, Entry, Feature, Model, Offer, Row, Tier, Value};
 
@@ -134,7 +135,21 @@ pub enum UnitError {
     },
 }
 
-/// One unit with its permanent licences and its configuration.
+/// What the keys of a unit grant together.
+#[cfg(feature = "license-keys")]
+#[derive(Clone, Default, Debug)]
+pub(super) struct Keys {
+    /// The permanent licences.
+    pub(super) licences: BTreeMap<Feature, Value>,
+    /// The active time-based licences.
+    pub(super) time_based: BTreeMap<Feature, Value>,
+    /// The export grade that the keys say.
+    pub(super) export: Option<Export>,
+    /// Whether a downgrade of the encryption waits for a reload.
+    pub(super) strong_until_reload: bool,
+}
+
+/// One unit with its licences and its configuration.
 ///
 /// A licence that the platform cannot use in full is taken and cut when the running licence is
 /// computed; one that nobody sells is refused here.
@@ -154,13 +169,39 @@ pub enum UnitError {
 pub struct Unit {
     entry: &'static Entry,
     licences: BTreeMap<Feature, Value>,
+    time_based: BTreeMap<Feature, Value>,
+    export: Option<Export>,
+    strong_until_reload: bool,
     configuration: Configuration,
 }
 
 impl Unit {
     /// A unit as shipped: the tier's licence, no optional ones, the default configuration.
     pub fn new(entry: &'static Entry) -> Self {
-        Self { entry, licences: BTreeMap::new(), configuration: Configuration::default() }
+        Self {
+            entry,
+            licences: BTreeMap::new(),
+            time_based: BTreeMap::new(),
+            export: None,
+            strong_until_reload: false,
+            configuration: Configuration::default(),
+        }
+    }
+
+    /// The unit that these keys make of one that was shipped as `shipped`.
+    ///
+    /// Every licence was checked when its key was entered.
+    #[cfg(feature = "license-keys")]
+    pub(super) fn with_keys(
+        shipped: &'static Entry,
+        keys: Keys,
+        configuration: Configuration,
+    ) -> Self {
+        let Keys { mut licences, mut time_based, export, strong_until_reload } = keys;
+        let permanently = licences.remove(&Feature::SecurityPlus).is_some();
+        let raised = time_based.remove(&Feature::SecurityPlus).is_some() || permanently;
+        let entry = security_plus(shipped).filter(|_| raised).unwrap_or(shipped);
+        Self { entry, licences, time_based, export, strong_until_reload, configuration }
     }
 
     /// The row of the catalogue that describes the unit, in its present tier.
@@ -171,6 +212,21 @@ impl Unit {
     /// The permanent licences, one value a feature.
     pub const fn licences(&self) -> &BTreeMap<Feature, Value> {
         &self.licences
+    }
+
+    /// The active time-based licences, one value a feature.
+    pub const fn time_based(&self) -> &BTreeMap<Feature, Value> {
+        &self.time_based
+    }
+
+    /// The export grade that the keys say; the configuration's goes before it.
+    pub(super) fn export(&self) -> Option<Export> {
+        self.configuration.export.or(self.export)
+    }
+
+    /// Whether a downgrade of the encryption waits for a reload (A32).
+    pub(super) const fn strong_until_reload(&self) -> bool {
+        self.strong_until_reload
     }
 
     /// The configuration.
@@ -197,6 +253,25 @@ impl Unit {
         Ok(())
     }
 
+    /// Adds a time-based licence that is active. Of two for one feature the larger counts.
+    ///
+    /// `security-plus=enabled` raises the tier for as long as it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unit::add`].
+    pub fn add_time_based(&mut self, feature: Feature, value: Value) -> Result<(), UnitError> {
+        if feature == Feature::SecurityPlus {
+            return self.raise_tier(value);
+        }
+        check(self.entry, feature, value)?;
+        self.time_based
+            .entry(feature)
+            .and_modify(|held| *held = larger(*held, value))
+            .or_insert(value);
+        Ok(())
+    }
+
     fn raise_tier(&mut self, value: Value) -> Result<(), UnitError> {
         let (Some(raised), Value::Enabled) = (security_plus(self.entry), value) else {
             return Err(UnitError::NoSuchLicence {
@@ -206,7 +281,7 @@ impl Unit {
                 offered: offered_licences(self.entry),
             });
         };
-        for (&feature, &held) in &self.licences {
+        for (&feature, &held) in self.licences.iter().chain(&self.time_based) {
             check(raised, feature, held)?;
         }
         self.entry = raised;
@@ -256,6 +331,15 @@ impl Unit {
         Ok(())
     }
 
+    /// The same unit with the configuration of `other`.
+    pub(super) fn configured_like(&self, other: &Self) -> Self {
+        Self { configuration: other.configuration.clone(), ..self.clone() }
+    }
+
+    pub(super) const fn set_entry(&mut self, entry: &'static Entry) {
+        self.entry = entry;
+    }
+
     fn set_multiple_contexts(&mut self) -> Result<(), UnitError> {
         let contexts = self.entry.row(Feature::SecurityContexts);
         if contexts.is_none_or(|row| row.value == Value::NoSupport) {
@@ -296,16 +380,14 @@ fn security_plus(entry: &Entry) -> Option<&'static Entry> {
     })
 }
 
-/// The larger of two licences for one feature.
-fn larger(held: Value, new: Value) -> Value {
-    let size = |value| match value {
-        Value::Count(count) => u64::from(count),
-        Value::Unlimited => u64::MAX,
-        Value::Encryption(encryption) => encryption as u64,
-        _ => 0,
-    };
-    if size(new) >= size(held) { new } else { held }
-}
+/// Sizes that the guides' own examples use although no table lists them: 2500 UC sessions (how
+/// permanent and time-based licences combine; C3), 10 (failover; F25, and on real units), and 75
+/// sessions of SSL VPN (an upgrade from 25; A39).
+pub(super) const EXAMPLE_SIZES: [(Feature, u32); 3] = [
+    (Feature::UcProxySessions, 10),
+    (Feature::UcProxySessions, 2500),
+    (Feature::AnyconnectPremium, 75),
+];
 
 /// The licences that turn `AnyConnect` Client peers on; they are no rows of a table themselves.
 pub(super) fn turns_peers_on(entry: &Entry, feature: Feature) -> bool {
@@ -352,10 +434,11 @@ fn check(entry: &Entry, feature: Feature, value: Value) -> Result<(), UnitError>
             offered: offered_licences(entry),
         });
     };
+    let example = || EXAMPLE_SIZES.iter().any(|it| (it.0, Value::Count(it.1)) == (feature, value));
     let listed = value == row.value || row.optional.iter().any(|offer| offer.covers(value));
     // A feature with one size is either bought or not: `enabled` says it too.
     let single = value == Value::Enabled && matches!(row.optional, [Offer::One(_)]);
-    if listed || single || row.value == Value::NoSupport || beyond(row, value) {
+    if listed || single || example() || row.value == Value::NoSupport || beyond(row, value) {
         return Ok(());
     }
     Err(no_such_tier(sizes(row)))

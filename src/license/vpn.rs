@@ -10,17 +10,17 @@ use crate::catalogue::{Feature, Model, Value};
 /// Turns `AnyConnect` Client peers on where a licence for them is applied (PAK guide; E20, A45).
 pub(super) fn turn_peers_on(unit: &Unit, figures: &mut Figures) {
     let Some(row) = unit.entry().row(Feature::AnyconnectPeers) else { return };
-    let applied = unit.licences().iter().find(|(feature, _)| {
-        turns_peers_on(unit.entry(), **feature) || **feature == Feature::AnyconnectPeers
+    let permanent = unit.licences().iter().map(|(&it, &value)| (it, Source::Licence(it, value)));
+    let timed = unit.time_based().iter().map(|(&it, &value)| (it, Source::TimeBased(it, value)));
+    let mut applied = permanent.chain(timed).filter(|(feature, _)| {
+        turns_peers_on(unit.entry(), *feature) || *feature == Feature::AnyconnectPeers
     });
-    let apex = unit.licences().contains_key(&Feature::AnyconnectApex);
+    let apex = applied.clone().any(|(feature, _)| feature == Feature::AnyconnectApex);
     let figure = Figure::new(Source::Table(unit.entry().table), row.value);
-    let figure = match applied {
+    let figure = match applied.next() {
         None if row.value.is_off() => figure,
         None => figure.then(Source::Rule(Rule::PeersNeedLicence), Value::Disabled),
-        Some((&feature, &value)) => {
-            figure.then(Source::Licence(feature, value), platform_largest(row))
-        }
+        Some((_, licence)) => figure.then(licence, platform_largest(row)),
     };
     let multiple = unit.configuration().contexts == ContextMode::Multiple;
     let figure = if multiple && !apex && !figure.value().is_off() {

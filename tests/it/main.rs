@@ -5,9 +5,16 @@
 mod bench;
 mod catalogue;
 mod command;
+mod downgrade;
 mod explain;
+mod failover;
+mod failover_model;
 mod gate;
+mod keys;
 mod license;
 mod models;
 mod replay;
+mod ring;
+mod ring_model;
+mod ring_state;
 mod tidy;
