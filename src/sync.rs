@@ -1,6 +1,7 @@
 //! The only file that names atomics: std in a normal build, loom under `--cfg tollgate_loom`.
 //!
-//! Four of the crates that the gate rests on do not run under loom and get stand-ins there:
+//! Four of the crates that the gate rests on do not run under loom and get stand-ins there, and so
+//! do words that are many and decide nothing:
 //!
 //! * `Atomic<T>` becomes a loom `AtomicU64` that carries the same eight bytes: nothing is lost;
 //! * `ArcSwap` becomes a loom mutex around an `Arc`, so what loom explores has *more*
@@ -9,7 +10,8 @@
 //! * `LockedMap`, a `DashMap` changed entry by entry, becomes a loom mutex around a map: the shard
 //!   locks that dashmap's entries hold are coarsened to one. What stays unproved is dashmap's own
 //!   code;
-//! * `PerThread`, a `ThreadLocal`, becomes a new value at every call.
+//! * `PerThread`, a `ThreadLocal`, becomes a new value at every call;
+//! * `Words`, which only tell of a refusal why, are not explored at all.
 //!
 //! Both sides of the asymmetric [`Fence`] are full fences under loom, which is what `membarrier`
 //! makes of them for as long as its call lasts.
@@ -45,6 +47,26 @@ mod imp {
     #[inline]
     pub(crate) fn full_fence() {
         fence(Ordering::SeqCst);
+    }
+
+    /// Words that are stored with Release and loaded with Acquire.
+    #[derive(Debug)]
+    pub(crate) struct Words<const N: usize>([AtomicU64; N]);
+
+    impl<const N: usize> Words<N> {
+        pub(crate) fn new() -> Self {
+            Self(std::array::from_fn(|_| AtomicU64::new(0)))
+        }
+
+        pub(crate) fn store(&self, place: usize, word: u64) {
+            // Release: partner is the Acquire in `load`.
+            self.0[place].store(word, Ordering::Release);
+        }
+
+        pub(crate) fn load(&self, place: usize) -> u64 {
+            // Acquire: partner is the Release in `store`.
+            self.0[place].load(Ordering::Acquire)
+        }
     }
 
     /// A value for each thread that asks, made when it first does.
@@ -108,4 +130,6 @@ mod imp {
 #[path = "sync/model.rs"]
 mod imp;
 
-pub(crate) use imp::{ArcSwap, Atomic, AtomicU64, LockedMap, Mutex, Ordering, PerThread, RwLock};
+pub(crate) use imp::{
+    ArcSwap, Atomic, AtomicU64, LockedMap, Mutex, Ordering, PerThread, RwLock, Words,
+};

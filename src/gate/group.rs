@@ -109,19 +109,18 @@ impl Group {
         let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
         let is_plain =
             used.covers(*request) && used.is_within(self.peak.load(Ordering::Relaxed), self.lanes);
-        (is_plain && self.give(word, request).is_ok()) || self.release_slowly(request)
+        (is_plain && self.give(word, request).is_ok()) || self.release_slowly(word, used, request)
     }
 
-    /// Gives back what may not be in use, or leaves a peak, or met another thread.
+    /// Gives back what may not be in use, or leaves a peak, or met another thread. `word` and `used`
+    /// are guesses.
     #[cold]
     #[inline(never)]
-    fn release_slowly(&self, request: &Request) -> bool {
+    fn release_slowly(&self, mut word: Word, mut used: InUse, request: &Request) -> bool {
         // Acquire: partner is the stores of `publish`. An older version than the word's only makes
         // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
-        let mut word = self.free.load(Ordering::Relaxed);
         loop {
-            let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
             if !used.covers(*request) && self.is_not_in_use(request) {
                 return false;
             }
@@ -132,6 +131,7 @@ impl Group {
                 }
                 Err(seen) => word = seen,
             }
+            used = word.in_use(self.limits.word.load(Ordering::Relaxed));
         }
     }
 
@@ -167,10 +167,10 @@ impl Group {
     pub(crate) fn publish(&self, new: Word) {
         // Relaxed: only publishers write these two, and the lock orders them.
         let old = self.limits.word.load(Ordering::Relaxed);
-        let version = self.limits.version.load(Ordering::Relaxed);
         if old == new {
             return;
         }
+        let version = self.limits.version.load(Ordering::Relaxed);
         // What is released while the limits change leaves no peak: note it now.
         self.note_peak(version, self.free.load(Ordering::Relaxed));
         // Release, in all of these: partner is an Acquire read in `moment`. Who sees a step sees

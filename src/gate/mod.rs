@@ -47,10 +47,10 @@
 //!
 //! # Orderings
 //!
-//! In the tables of [`group`], [`counter`] and [`stats`], and: a licence is published before its
-//! number (Release), which a worker reads (Acquire) before it repeats a refusal. The snapshot of
-//! the licence is swapped by arc-swap and only explains verdicts; no counter relies on when it is
-//! seen.
+//! In the tables of [`group`], [`counter`], [`figures`] and [`stats`], and: a licence is published
+//! before its number (Release), which a worker reads (Acquire) before it repeats a refusal. The
+//! snapshot of the licence is swapped by arc-swap and only read for reports; no counter relies on
+//! when it is seen, and no verdict.
 //!
 //! # Progress
 //!
@@ -60,6 +60,7 @@
 
 mod audit;
 pub mod counter;
+mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -79,6 +80,7 @@ mod worker;
 use std::sync::Arc;
 
 use self::counter::Counter;
+use self::figures::Figures;
 use self::group::Group;
 use self::hosts::Hosts;
 use self::plan::{CONNECTIONS, GROUPS, Plan};
@@ -113,6 +115,8 @@ struct Inner {
     connections: Option<Counter>,
     hosts: Option<Hosts>,
     license: ArcSwap<RunningLicense>,
+    /// What refusals tell of it.
+    figures: Figures,
     /// How many licences have been published: who has kept a verdict knows when to look again.
     published: CachePadded<AtomicU64>,
     register: Register,
@@ -188,6 +192,7 @@ impl Gate {
             groups,
             connections,
             hosts,
+            figures: Figures::new(&license),
             license: ArcSwap::from_pointee(license),
             published: CachePadded::new(AtomicU64::new(0)),
             register: Register::new(),
@@ -246,9 +251,10 @@ impl Gate {
         let limits: [Word; GROUPS.len()] =
             std::array::from_fn(|group| inner.plan.limit_word(group, &license));
         let (rule, connections) = (license.host_rule(), connection_limit(&license));
+        inner.figures.publish(&license);
         inner.license.store(Arc::new(license));
         // Release: partner is the Acquire in `Inner::published`, so that who sees the number sees
-        // the licence. loom: a_flood_hears_of_a_new_licence
+        // the figures. loom: a_flood_hears_of_a_new_licence
         inner.published.fetch_add(1, Ordering::Release);
         for (index, (group, limits)) in inner.groups.iter().zip(limits).enumerate() {
             match &inner.hosts {
@@ -366,7 +372,7 @@ impl Inner {
         let lanes = self.plan.lanes(CONNECTIONS);
         let one = Request::none(lanes).and(0);
         let full = (CONNECTIONS, &one, Word::free(lanes, &[0]));
-        refusal::explain(&self.plan, &self.license.load(), Kind::Connection, full)
+        refusal::explain(&self.plan, &self.figures, Kind::Connection, full)
     }
 
     /// The refusal of a `kind` by `word`, counted on `stats` unless a counter has counted it.
@@ -383,7 +389,7 @@ impl Inner {
 
     #[cold]
     fn refuse(&self, stats: &Stats, kind: Kind, lacking: (usize, &Request, Word)) -> Refusal {
-        let refusal = refusal::explain(&self.plan, &self.license.load(), kind, lacking);
+        let refusal = refusal::explain(&self.plan, &self.figures, kind, lacking);
         stats.refused(refusal.limit);
         refusal
     }

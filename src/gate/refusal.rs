@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::figures::Figures;
 use super::plan::Plan;
 use super::word::{Request, Word};
-use crate::license::{Allowance, Kind, Limit, Origin, Rule, RunningLicense};
+use crate::license::{Allowance, Kind, Limit, Origin, Rule};
 
 /// Why something was not admitted: the limit, what it allows, and where that came from.
 ///
@@ -54,7 +55,7 @@ impl std::error::Error for Refusal {}
 /// Names the limit: of those that lacked room, one that is off before one that is full.
 pub(super) fn explain(
     plan: &Plan,
-    license: &RunningLicense,
+    figures: &Figures,
     kind: Kind,
     (group, request, word): (usize, &Request, Word),
 ) -> Refusal {
@@ -64,8 +65,8 @@ pub(super) fn explain(
             .filter(move |(lane, _)| word.lacks(*request, *lane))
             .map(|(_, limit)| *limit)
     };
-    let off = lacking().find(|limit| license.limit(*limit).allowance().is_off());
+    let off = lacking().find(|limit| figures.get(*limit).0.is_off());
     let limit = off.or_else(|| lacking().next()).unwrap_or(plan.limits(group)[0]);
-    let figure = license.limit(limit);
-    Refusal { kind, limit, allowance: figure.allowance(), origin: figure.origin() }
+    let (allowance, origin) = figures.get(limit);
+    Refusal { kind, limit, allowance, origin }
 }

@@ -116,6 +116,24 @@ impl<T> ArcSwap<T> {
     }
 }
 
+/// Words that loom does not explore. Only one scenario's thread runs at a time, so nobody waits.
+#[derive(Debug)]
+pub(crate) struct Words<const N: usize>(std::sync::Mutex<[u64; N]>);
+
+impl<const N: usize> Words<N> {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::Mutex::new([0; N]))
+    }
+
+    pub(crate) fn store(&self, place: usize, word: u64) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[place] = word;
+    }
+
+    pub(crate) fn load(&self, place: usize) -> u64 {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[place]
+    }
+}
+
 /// A new value at every call: what counts is that no two threads share one.
 #[derive(Debug)]
 pub(crate) struct PerThread<T>(std::marker::PhantomData<fn() -> T>);
