@@ -49,7 +49,7 @@ fn several_limits_are_lowered_without_a_phantom() {
 
 #[test]
 fn lowering_below_use_and_raising_again_is_exact() {
-    explore_bounded(2, || {
+    explore_bounded(1, || {
         let gate = gate(&[(CONNS, 2)]);
         let mut worker = gate.worker();
         let tokens = [worker.admit(Kind::Connection), worker.admit(Kind::Connection)];

@@ -112,8 +112,8 @@ impl Group {
         (is_plain && self.give(word, request).is_ok()) || self.release_slowly(word, used, request)
     }
 
-    /// Gives back what may not be in use, or leaves a peak, or met another thread. `word` and `used`
-    /// are guesses.
+    /// Gives back what may not be in use, or leaves a peak, or met another thread. `word` and
+    /// `used` are guesses.
     #[cold]
     #[inline(never)]
     fn release_slowly(&self, mut word: Word, mut used: InUse, request: &Request) -> bool {

@@ -175,8 +175,8 @@ impl Layout {
     /// What production uses.
     ///
     /// Two workers that fill a limit of 10,000 took 3.3, 4.0, 2.6 and 2.5 ns an admission with
-    /// smallest shares of 512, 256, 128 and 64 (`benches/counter.rs`, 2 processors). That was one
-    /// run on a loaded machine, which points to 128 and does not settle it; each epoch costs a
+    /// smallest shares of 512, 256, 128 and 64 (`cargo bench --bench peers -- --shares`). That was
+    /// one run on a loaded machine, which points to 128 and does not settle it; each epoch costs a
     /// fence, so smaller is not taken without a gain.
     pub fn production() -> Self {
         Self {
@@ -223,6 +223,9 @@ impl Counter {
 
     /// Gives back `units` without a seat, wherever they were admitted; whether they were in use.
     pub fn release(&self, units: u64) -> bool {
+        if units == 0 {
+            return true;
+        }
         let units = Ask::all(units).most();
         let in_use = match self.central.release(units) {
             Ok(()) => true,

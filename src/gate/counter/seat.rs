@@ -220,6 +220,9 @@ impl Burst<'_> {
 
     #[inline(always)]
     fn release_elsewhere(&mut self, units: i64) -> bool {
+        if units == 0 {
+            return true;
+        }
         let in_use;
         (self.hand, in_use) = if units == 1 {
             release_one_elsewhere(self.central, self.hand, self.index)

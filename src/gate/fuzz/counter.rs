@@ -78,12 +78,7 @@ impl Run {
     }
 
     fn step(&mut self, op: u8, argument: u8) {
-        // More than a counter holds can only be asked for where more was given back than admitted,
-        // and then means as much as it holds.
-        let units = match number(argument) {
-            units if self.used < 0 => units.min(Counter::UNLIMITED),
-            units => units,
-        };
+        let units = number(argument);
         match op % 16 {
             0..=2 => {
                 let granted = self.seat(op).admit();
@@ -94,14 +89,16 @@ impl Run {
                 self.admitted(u64::from(granted), self.room().min(1));
             }
             4 | 5 => {
-                let fits = i128::from(units) <= self.room();
+                let fits = units <= Counter::UNLIMITED && i128::from(units) <= self.room();
                 assert_eq!(self.seat(op).admit_all(units), fits, "all of {units}");
                 let granted = if fits { units } else { 0 };
                 self.admitted(granted, i128::from(granted));
             }
             6 | 7 => {
+                // More is not asked for at once, even where excess leaves more than all free.
+                let most = i128::from(units.min(Counter::UNLIMITED + 1));
                 let granted = self.seat(op).admit_up_to(units);
-                self.admitted(granted, self.room().min(i128::from(units)));
+                self.admitted(granted, self.room().min(most));
             }
             8..=11 => self.release(op, units),
             12 => {
