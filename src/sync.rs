@@ -12,7 +12,8 @@
 //! * `PerThread`, a `ThreadLocal`, becomes a new value at every call.
 //!
 //! Both sides of the asymmetric [`Fence`] are full fences under loom, which is what `membarrier`
-//! makes of them for as long as its call lasts.
+//! makes of them for as long as its call lasts. Without `membarrier` the light one is nothing, and
+//! `Fence::without_membarrier` explores that.
 //!
 //! The locks of the control plane are those of `parking_lot`, and loom's in a loom build.
 

@@ -273,6 +273,13 @@ impl Counter {
         self.central.totals()
     }
 
+    /// Units admitted less units given back, ever: at rest what is in use, counted independently.
+    #[doc(hidden)]
+    pub fn counted(&self) -> u64 {
+        let totals = self.totals();
+        totals.admitted.wrapping_sub(totals.released)
+    }
+
     /// How workers see each other's stores in time.
     pub fn fence(&self) -> Fence {
         self.central.fence()
