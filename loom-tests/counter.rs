@@ -182,7 +182,8 @@ fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
 fn owners_are_trusted_when_all_of_them_have_settled() {
     explore_bounded(3, || {
         let counter = Counter::with_layout(2, Layout { patience: 2, ..layout(2) });
-        let [mut here, mut there] = open_seats(&counter);
+        // Of the first cell there is nothing to settle: that says nothing of the other one.
+        let (mut here, mut there) = (counter.seat(), open_seat(&counter));
         let thread = thread::spawn(move || admit(&mut there, 1));
         counter.set_limit(1);
         let after = u64::from(here.admit());
@@ -445,7 +446,7 @@ mod handover {
 
     use loom::cell::UnsafeCell;
 
-    use super::{Counter, explore_bounded, layout, open_seat, thread};
+    use super::{Counter, Layout, explore_bounded, layout, open_seat, thread};
 
     fn write(held: &UnsafeCell<i32>) {
         held.with_mut(|cell| {
@@ -490,6 +491,29 @@ mod handover {
                     write(&shared);
                     assert!(seat.release(1));
                 }
+            });
+            if counter.admit() {
+                write(&held);
+                assert!(counter.release(1));
+            }
+            thread.join().expect("no panic");
+        });
+    }
+
+    /// The closer passes no fence where the owner has settled its own cell.
+    #[test]
+    fn a_unit_that_its_owner_settled_hands_over_what_its_holder_wrote() {
+        explore_bounded(3, || {
+            let counter = Counter::with_layout(1, Layout { patience: 2, ..layout(1) });
+            let mut seat = open_seat(&counter);
+            let held = Arc::new(UnsafeCell::new(0));
+            let shared = Arc::clone(&held);
+            let thread = thread::spawn(move || {
+                if seat.admit() {
+                    write(&shared);
+                    assert!(seat.release(1));
+                }
+                let _ = seat.admit() && seat.release(1);
             });
             if counter.admit() {
                 write(&held);
