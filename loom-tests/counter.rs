@@ -507,18 +507,19 @@ mod handover {
             let counter = Counter::with_layout(1, Layout { patience: 2, ..layout(1) });
             let mut seat = open_seat(&counter);
             let held = Arc::new(UnsafeCell::new(0));
-            let shared = Arc::clone(&held);
+            let (closer, shared) = (counter.clone(), Arc::clone(&held));
             let thread = thread::spawn(move || {
-                if seat.admit() {
+                if closer.admit() {
                     write(&shared);
-                    assert!(seat.release(1));
+                    assert!(closer.release(1));
                 }
-                let _ = seat.admit() && seat.release(1);
             });
-            if counter.admit() {
+            if seat.admit() {
                 write(&held);
-                assert!(counter.release(1));
+                assert!(seat.release(1));
             }
+            // Where the door is closed by now, it is settled here.
+            let _ = seat.admit() && seat.release(1);
             thread.join().expect("no panic");
         });
     }
