@@ -3,7 +3,7 @@
 use tollgate::gate::Fence;
 use tollgate::gate::counter::{Counter, Layout, Seat};
 
-use crate::explore::{explore, explore_bounded, thread};
+use crate::explore::{explore, explore_bounded, explore_without_membarrier, thread};
 
 /// Shares of one unit for each of `cells` workers, as soon as one for each is free.
 fn layout(cells: usize) -> Layout {
@@ -44,6 +44,7 @@ fn admit(seat: &mut Seat, times: usize) -> u64 {
 fn assert_in_use(counter: &Counter, units: u64) {
     let usage = counter.usage();
     assert_eq!((usage.in_use, usage.excess), (units, 0), "{usage:?}");
+    assert_eq!(counter.counted(), units, "{counter:?}");
 }
 
 /// Gives back what is in use and takes all of it again: nothing is lost, nothing is gained.
@@ -176,10 +177,26 @@ fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     });
 }
 
+/// Whoever takes shares back first looks whether the owners settle them, and passes no fence then.
+#[test]
+fn owners_are_trusted_when_all_of_them_have_settled() {
+    explore_bounded(3, || {
+        let counter = Counter::with_layout(2, Layout { patience: 2, ..layout(2) });
+        // Of the first cell there is nothing to settle: that says nothing of the other one.
+        let (mut here, mut there) = (counter.seat(), open_seat(&counter));
+        let thread = thread::spawn(move || admit(&mut there, 1));
+        counter.set_limit(1);
+        let after = u64::from(here.admit());
+        let other = thread.join().expect("no panic");
+        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
+        assert_nothing_lost(&counter, after + other, 2);
+    });
+}
+
 /// The fallback: doors are guarded, and looked at a second time behind a full fence.
 #[test]
 fn without_membarrier_the_door_is_looked_at_twice() {
-    explore_bounded(4, || {
+    explore_without_membarrier(4, || {
         let counter = Counter::with_layout(2, Layout { fence: Fence::Full, ..layout(2) });
         let [mut here, mut there] = open_seats(&counter);
         let thread = thread::spawn(move || (admit(&mut there, 1), there));
@@ -313,6 +330,22 @@ fn usage_under_traffic_is_off_by_what_moves() {
     });
 }
 
+/// Two units are in use throughout, in a share that is taken back and given out anew meanwhile.
+#[test]
+fn usage_does_not_mix_two_epochs() {
+    explore_bounded(3, || {
+        let counter = counter(4);
+        let [here, mut there] = open_seats(&counter);
+        assert_eq!(admit(&mut there, 2), 2, "its share");
+        let thread = thread::spawn(move || (admit(&mut there, 1), there));
+        let usage = counter.usage();
+        assert!((2..=3).contains(&usage.in_use) && usage.excess == 0, "{usage:?}");
+        let (admitted, there) = thread.join().expect("no panic");
+        drop((here, there));
+        assert_nothing_lost(&counter, 2 + admitted, 4);
+    });
+}
+
 /// Epochs are numbered modulo 4: one that was read before four others have passed must not be
 /// taken for the present one.
 #[test]
@@ -354,6 +387,17 @@ fn the_peak_is_one_that_was_reached() {
 }
 
 #[test]
+fn the_peak_is_known_where_an_epoch_ends() {
+    explore(|| {
+        let counter = Counter::with_layout(8, layout(1));
+        let mut seat = open_seat(&counter);
+        assert_eq!(admit(&mut seat, 5), 5, "four are its share, and there are more");
+        assert!(seat.release(5), "to the share of the next epoch");
+        assert_eq!(counter.usage().peak, 4, "what was in use between the two");
+    });
+}
+
+#[test]
 fn a_release_while_the_limit_changes_is_not_excess() {
     explore_bounded(3, || {
         let counter = Counter::with_layout(1, layout(0));
@@ -380,6 +424,21 @@ fn a_second_release_changes_nothing() {
     });
 }
 
+/// On a seat whose cell has no share: what was not in use is not counted there either.
+#[test]
+fn a_second_release_is_not_counted_on_its_seat() {
+    explore(|| {
+        let counter = Counter::with_layout(1, Layout { begin_share: 3, ..layout(1) });
+        let mut seat = counter.seat();
+        assert!(seat.admit());
+        let other = counter.clone();
+        let thread = thread::spawn(move || u64::from(other.release(1)));
+        let released = u64::from(seat.release(1)) + thread.join().expect("no panic");
+        assert_eq!(released, 1);
+        assert_in_use(&counter, 0);
+    });
+}
+
 /// With a limit of 1 a unit is a lock: what its holder wrote, the next holder sees.
 #[cfg(tollgate_loom)]
 mod handover {
@@ -387,7 +446,7 @@ mod handover {
 
     use loom::cell::UnsafeCell;
 
-    use super::{Counter, explore_bounded, layout, open_seat, thread};
+    use super::{Counter, Layout, explore_bounded, layout, open_seat, thread};
 
     fn write(held: &UnsafeCell<i32>) {
         held.with_mut(|cell| {
@@ -437,6 +496,30 @@ mod handover {
                 write(&held);
                 assert!(counter.release(1));
             }
+            thread.join().expect("no panic");
+        });
+    }
+
+    /// The closer passes no fence where the owner has settled its own cell.
+    #[test]
+    fn a_unit_that_its_owner_settled_hands_over_what_its_holder_wrote() {
+        explore_bounded(3, || {
+            let counter = Counter::with_layout(1, Layout { patience: 2, ..layout(1) });
+            let mut seat = open_seat(&counter);
+            let held = Arc::new(UnsafeCell::new(0));
+            let (closer, shared) = (counter.clone(), Arc::clone(&held));
+            let thread = thread::spawn(move || {
+                if closer.admit() {
+                    write(&shared);
+                    assert!(closer.release(1));
+                }
+            });
+            if seat.admit() {
+                write(&held);
+                assert!(seat.release(1));
+            }
+            // Where the door is closed by now, it is settled here.
+            let _ = seat.admit() && seat.release(1);
             thread.join().expect("no panic");
         });
     }

@@ -24,6 +24,15 @@ pub(crate) fn explore_bounded(preemptions: usize, scenario: impl Fn() + Sync + S
     model.check(scenario);
 }
 
+/// As [`explore_bounded`], on a machine without `membarrier`.
+#[cfg(tollgate_loom)]
+pub(crate) fn explore_without_membarrier(
+    preemptions: usize,
+    scenario: impl Fn() + Sync + Send + 'static,
+) {
+    tollgate::gate::Fence::without_membarrier(|| explore_bounded(preemptions, scenario));
+}
+
 /// Repeats `scenario` on real threads.
 #[cfg(not(tollgate_loom))]
 pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
@@ -35,6 +44,12 @@ pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
 /// Repeats `scenario` on real threads.
 #[cfg(not(tollgate_loom))]
 pub(crate) fn explore_bounded(_: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    explore(scenario);
+}
+
+/// Repeats `scenario` on real threads.
+#[cfg(not(tollgate_loom))]
+pub(crate) fn explore_without_membarrier(_: usize, scenario: impl Fn() + Sync + Send + 'static) {
     explore(scenario);
 }
 

@@ -14,7 +14,8 @@
 //! * `Words`, which only tell of a refusal why, are not explored at all.
 //!
 //! Both sides of the asymmetric [`Fence`] are full fences under loom, which is what `membarrier`
-//! makes of them for as long as its call lasts.
+//! makes of them for as long as its call lasts. Without `membarrier` the light one is nothing, and
+//! `Fence::without_membarrier` explores that.
 //!
 //! The locks of the control plane are those of `parking_lot`, and loom's in a loom build.
 

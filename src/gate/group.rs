@@ -216,7 +216,8 @@ impl Group {
     ///
     /// What is in use falls at a release and nowhere else, so the words that releases leave tell
     /// every peak but the present one, which the next [`report`](Self::report) notes. A peak that
-    /// rises and falls wholly while a licence is being published may be missed.
+    /// ends while a licence is being published may be missed: the word that its release leaves does
+    /// not tell by which limits it was made.
     #[cold]
     fn note_peak(&self, version: u64, free: Word) {
         // Acquire: partner is the stores of `publish`; it keeps the next read behind it.

@@ -27,6 +27,13 @@ impl Fence {
         if membarrier::is_registered() { Self::Asymmetric } else { Self::Full }
     }
 
+    /// Explores what a machine without `membarrier` does.
+    #[cfg(tollgate_loom)]
+    #[doc(hidden)]
+    pub fn without_membarrier(explore: impl FnOnce()) {
+        imp::without_membarrier(explore);
+    }
+
     /// The side that runs often. Partner: [`heavy`](Self::heavy).
     #[inline]
     pub(crate) fn light(self) {

@@ -1,5 +1,6 @@
 //! Stand-ins for the loom build; what they leave unproved is told in [`sync`](super).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -54,8 +55,23 @@ impl<T: Pod> Atomic<T> {
     }
 }
 
+thread_local! {
+    /// Whether what this thread explores may call `membarrier`. loom runs all threads of a model
+    /// on the one that explores it.
+    static HAS_MEMBARRIER: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Explores without `membarrier`: a light fence is nothing then.
+pub(crate) fn without_membarrier(explore: impl FnOnce()) {
+    HAS_MEMBARRIER.set(false);
+    explore();
+    HAS_MEMBARRIER.set(true);
+}
+
 pub(crate) fn light_fence() {
-    full_fence();
+    if HAS_MEMBARRIER.get() {
+        full_fence();
+    }
 }
 
 pub(crate) fn full_fence() {

@@ -115,7 +115,7 @@ impl Cell {
 
     fn base(&self) -> i64 {
         // Acquire: partner is the Release of `open`: a report that reads the base of a later epoch
-        // sees that the word has changed. loom: usage_under_traffic_is_off_by_what_moves
+        // sees that the word has changed. loom: usage_does_not_mix_two_epochs
         self.base.load(Ordering::Acquire).cast_signed()
     }
 

@@ -118,7 +118,7 @@ impl Central {
             unsettled |= cell.shut(word.epoch(), self.sizes)?;
         }
         if unsettled && !self.owners_settle(cells, word.epoch()) {
-            // Partner: the light fence of `Cell::add`, between its store and its look at the door
+            // Partner: the light fence of `Cell::look`, between its store and its look at the door
             // (C3). Every helper passes its own: another one's may have been before a store that
             // this one must see. loom: nothing_is_admitted_beyond_the_new_limit_after_set_limit,
             // two_helpers_close_at_once

@@ -135,9 +135,10 @@ pub struct Usage {
     pub in_use: u64,
     /// The most units that are known to have been in use at once.
     ///
-    /// Exact while the limit is small or nearly reached, and there it never misses that the limit
-    /// was reached. While shares are out it is what was in use when they were settled last or
-    /// somebody looked: then more may have been in use for a moment, by no more than was free.
+    /// Exact while the limit is small or nearly reached, and there it misses that the limit was
+    /// reached only where units are given back while the limit is being changed. While shares are
+    /// out it is what was in use when they were settled last or somebody looked: then more may have
+    /// been in use for a moment, by no more than was free.
     pub peak: u64,
     /// Units that were given back and had not been in use, as far as they can be told.
     pub excess: u64,
@@ -274,6 +275,13 @@ impl Counter {
     /// What was counted, ever.
     pub(crate) fn totals(&self) -> Totals {
         self.central.totals()
+    }
+
+    /// Units admitted less units given back, ever: at rest what is in use, counted independently.
+    #[doc(hidden)]
+    pub fn counted(&self) -> u64 {
+        let totals = self.totals();
+        totals.admitted.wrapping_sub(totals.released)
     }
 
     /// How workers see each other's stores in time.
