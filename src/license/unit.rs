@@ -38,6 +38,7 @@ pub enum Export {
 /// What is set on the unit, apart from its licences.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "settings that go on and off independently")]
 pub struct Configuration {
     /// The firewall mode.
     pub mode: FirewallMode,

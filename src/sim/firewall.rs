@@ -7,11 +7,11 @@ use super::sessions::Sessions;
 use super::statement::{Change, NewUnit};
 use super::words::{LineError, in_words};
 use super::{Answer, Event};
-use crate::catalogue::{self, Feature, Value};
+use crate::catalogue::{self, Feature};
 use crate::gate::{Gate, Refusal, Worker};
 use crate::license::key::{Authority, ParsedKey, Purchase, Register, Serial, UnitSecret};
 use crate::license::ring::{self, Activation, Clock, Entered, KeyRing, Placed};
-use crate::license::{Configuration, RunningLicense, Setting};
+use crate::license::{Configuration, Limit, RunningLicense, Setting};
 
 /// When every scenario begins by the units' system clocks: 2014-05-13.
 const START: Clock = Clock::from_unix(1_400_000_000);
@@ -242,19 +242,18 @@ impl Firewall {
         Ok(())
     }
 
-    /// Whether the TLS proxy limit is below the UC licence, as it is after `clear-all` (E38).
-    pub(super) fn tls_proxy_below_licence(&self, license: &RunningLicense) -> Option<(u32, u32)> {
-        let uc = license.feature(Feature::UcProxySessions)?.value().count()?;
-        let Value::Count(limit) = license.limit(crate::license::Limit::TlsProxy).value() else {
-            return None;
-        };
-        (limit < uc).then_some((limit, uc))
-    }
-
     /// Ends all traffic, as a reload does.
     pub(super) fn end_traffic(&mut self) {
         for token in self.sessions.end_traffic() {
             self.worker.release(token);
         }
     }
+}
+
+/// The TLS proxy limit and the UC licence, where the limit is below it, as it is after `clear-all`
+/// (E38).
+pub(super) fn tls_proxy_below_licence(license: &RunningLicense) -> Option<(u32, u32)> {
+    let uc = license.feature(Feature::UcProxySessions)?.value().count()?;
+    let limit = license.limit(Limit::TlsProxy).value().count()?;
+    (limit < uc).then_some((limit, uc))
 }

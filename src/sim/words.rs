@@ -16,7 +16,7 @@ pub enum LineError {
 
 impl LineError {
     /// The refusal by something that says in its own words why.
-    pub(super) fn refused(why: impl ToString) -> Self {
+    pub(super) fn refused<E: std::error::Error>(why: E) -> Self {
         Self::Refused(why.to_string())
     }
 }
@@ -170,7 +170,7 @@ pub(super) fn in_words(duration: Duration) -> String {
     let mut text = String::new();
     for (name, of) in UNITS {
         if left >= of {
-            text.push_str(&format!("{}{name}", left / of));
+            text.extend([(left / of).to_string(), name.to_string()]);
             left %= of;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::firewall::Firewall;
+use super::firewall::{Firewall, tls_proxy_below_licence};
 use super::group::{Team, rings, rings_mut};
 use super::statement::{Change, NewUnit, Power, Statement};
 use super::words::{LineError, in_words};
@@ -80,15 +80,12 @@ impl World {
             Ok(statement) => self.run(statement).map(drop),
             Err(error) => Err(error.clone()),
         };
-        match outcome {
-            Err(error) => Answer { verdict: Verdict::Held, ..Answer::done() }
+        if let Err(error) = outcome {
+            return Answer { verdict: Verdict::Held, ..Answer::done() }
                 .line(format!("ok: refused: {error}"))
-                .fact("error", error.to_string()),
-            Ok(()) => {
-                let what = format!("`{command}`");
-                Answer::compared(&what, "to be refused", "it done", false, "")
-            }
+                .fact("error", error.to_string());
         }
+        Answer::compared(&format!("`{command}`"), "to be refused", "it done", false, "")
     }
 
     pub(super) fn index(&self, name: &str) -> Result<usize, LineError> {
@@ -150,10 +147,9 @@ impl World {
             Change::Set { key, value } => format!("{unit}: {key} {value}"),
             Change::ClearAll => format!("{unit}: the configuration is cleared"),
         });
-        let cleared = matches!(change, Change::ClearAll);
-        let below =
-            cleared.then(|| self.units[index].tls_proxy_below_licence(&self.license(index)));
-        let Some((limit, uc)) = below.flatten() else { return Ok(answer) };
+        let cleared = matches!(change, Change::ClearAll).then(|| self.license(index));
+        let below = cleared.as_ref().and_then(tls_proxy_below_licence);
+        let Some((limit, uc)) = below else { return Ok(answer) };
         self.units[index].events.push(Event::TlsProxyBelowLicence);
         Ok(answer.line(format!(
             "{unit}: the tls proxy limit is {limit}, below the licence for {uc}; set \
