@@ -56,15 +56,15 @@ impl World {
             }
             members.push(index);
         }
-        let configuration =
-            members.first().map(|primary| self.units[*primary].configuration.clone());
-        let configuration = configuration.unwrap_or_default();
+        let primary = members.first().map(|primary| &self.units[*primary]);
+        let (configuration, outside) = primary
+            .map(|primary| (primary.configuration.clone(), primary.outside.clone()))
+            .unwrap_or_default();
         let group = Group::form(mode, &rings(&self.units, &members), &configuration);
         let group = group.map_err(LineError::refused)?;
-        let outside = members.first().map(|primary| self.units[*primary].outside.clone());
         for &member in &members {
             self.units[member].configuration = configuration.clone();
-            self.units[member].outside.clone_from(outside.as_ref().unwrap_or(&String::new()));
+            self.units[member].outside.clone_from(&outside);
         }
         self.teams.push(Team { group, members, cut: false });
         let how = match mode {

@@ -80,3 +80,112 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    const WORDS: [&str; 48] = [
+        "unit",
+        "permanent",
+        "timed",
+        "install",
+        "activate",
+        "deactivate",
+        "configure",
+        "advance",
+        "shutdown",
+        "boot",
+        "reload",
+        "clock",
+        "pair",
+        "cluster",
+        "disconnect",
+        "reconnect",
+        "admit",
+        "release",
+        "show",
+        "expect",
+        "fails",
+        "A",
+        "B",
+        "k1",
+        "5505",
+        "5520",
+        "npe",
+        "anyconnect-premium=250",
+        "botnet-traffic-filter=enabled",
+        "for",
+        "8w",
+        "+9w",
+        "-9w",
+        "as",
+        "conn",
+        "clientless",
+        "anyconnect",
+        "from-portal",
+        "from",
+        "to",
+        "10.0.0.1-10.0.0.9",
+        "40",
+        "running",
+        "keys",
+        "usage",
+        "active-standby",
+        "security-plus=enabled",
+        "clear-all",
+    ];
+
+    /// Lines that mean something, between lines that rarely do.
+    const LINES: [&str; 22] = [
+        "unit A 5505",
+        "unit B 5505 tier security-plus",
+        "permanent A security-plus=enabled",
+        "timed A k1 botnet-traffic-filter=enabled for 8w",
+        "timed B k1 inside-hosts=50 for 9w",
+        "activate A k1",
+        "deactivate B k1",
+        "advance 5w",
+        "advance 31d",
+        "shutdown A",
+        "boot A",
+        "reload B",
+        "clock A -30d",
+        "pair A B active-standby",
+        "disconnect A B",
+        "reconnect A B",
+        "admit A conn 20 from 10.0.0.1-10.0.0.9 to 192.0.2.1 as web",
+        "admit B clientless 2 as web",
+        "admit B anyconnect from-portal web as web",
+        "release B web",
+        "configure A clear-all",
+        "permanent B encryption=3des-aes",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_scenario_is_too_strange(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    4 => select(LINES.to_vec()).prop_map(str::to_owned),
+                    1 => prop::collection::vec(select(WORDS.to_vec()), 0..7)
+                        .prop_map(|words| words.join(" ")),
+                    1 => "\\PC{0,40}",
+                ],
+                0..40,
+            ),
+        ) {
+            let mut world = World::new();
+            for line in lines {
+                let Ok(Some(statement)) = parse(&line) else { continue };
+                let _ = world.run(&statement);
+                for unit in &world.units {
+                    prop_assert!(unit.gate.audit().is_clean(), "{:?}", unit.gate.audit());
+                }
+            }
+        }
+    }
+}

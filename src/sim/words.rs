@@ -121,15 +121,15 @@ pub(super) fn one_of<T: Copy>(
 pub(super) fn name(word: String) -> Result<String, LineError> {
     /// The longest name.
     const MOST: usize = 64;
-    let starts = word.starts_with(|c: char| c.is_ascii_alphabetic());
+    let no_number = word.contains(|c: char| c.is_ascii_alphabetic());
     let fits = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if starts && fits && word.len() <= MOST {
+    if no_number && fits && word.len() <= MOST {
         return Ok(word);
     }
     let shown: String = word.chars().take(MOST).collect();
     Err(LineError::NotUnderstood(format!(
-        "`{shown}` is no name, which begins with a letter and has letters, digits, `-`, `_` and \
-         `.`, {MOST} at most"
+        "`{shown}` is no name, which has letters, digits, `-`, `_` and `.`, a letter at least and \
+         {MOST} characters at most"
     )))
 }
 
