@@ -128,9 +128,9 @@ fn tests(coverage: &mut Coverage, rules: &[Rule]) {
     }
 }
 
-fn tests_of(coverage: &mut Coverage, rules: &[Rule], file: &str, text: &str) {
+fn tests_of(coverage: &mut Coverage, rules: &[Rule], file: &str, source: &str) {
     let (mut said, mut is_test, mut current) = (String::new(), false, None);
-    for line in text.lines().map(str::trim) {
+    for line in source.lines().map(str::trim) {
         if line == "#[test]" {
             is_test = true;
         } else if line.starts_with("///") {

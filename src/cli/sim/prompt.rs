@@ -36,7 +36,10 @@ impl Completer for Words {
         let mut all = continuations(&words, &self.units);
         all.retain(|word| word.starts_with(begun));
         all.dedup();
-        let pair = |word: String| Pair { display: word.clone(), replacement: word };
+        let pair = |word: String| {
+            let blank = if word.ends_with('=') { "" } else { " " };
+            Pair { replacement: format!("{word}{blank}"), display: word }
+        };
         Ok((start, all.into_iter().map(pair).collect()))
     }
 }
