@@ -76,6 +76,8 @@ pub mod cli;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;
+#[cfg(feature = "cli")]
+pub mod sim;
 
 mod sync;
 

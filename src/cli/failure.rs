@@ -17,6 +17,8 @@ pub(super) enum Failure {
     NotUnderstood(String),
     /// It was understood and failed on the way: exit status 1.
     Failed(String),
+    /// It was understood, and the output says what did not hold: exit status 1.
+    Told,
     /// Writing the output failed: exit status 1.
     Output(io::Error),
 }
@@ -28,6 +30,7 @@ impl Failure {
             Self::Usage(error) => usage(&error),
             Self::NotUnderstood(why) => say(&why, 2),
             Self::Failed(why) => say(&why, 1),
+            Self::Told => ExitCode::FAILURE,
             // Whoever reads the output has seen enough, as `head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => say(&format_args!("cannot write the output: {error}"), 1),

@@ -6,6 +6,7 @@ mod failure;
 mod json;
 mod models;
 mod replay;
+mod sim;
 mod size;
 mod text;
 mod traffic;
@@ -33,6 +34,7 @@ enum Command {
     Replay(replay::Replay),
     Size(size::Size),
     Bench(bench::Bench),
+    Sim(sim::Sim),
 }
 
 /// Runs the command line and returns the exit status: 0 done, 1 failed, 2 not understood.
@@ -52,5 +54,6 @@ fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
         Command::Replay(replay) => replay.run(out),
         Command::Size(size) => size.run(out),
         Command::Bench(bench) => bench.run(out),
+        Command::Sim(sim) => sim.run(out),
     }
 }

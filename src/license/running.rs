@@ -269,6 +269,7 @@ fn replaced(included: Figure, row: &Row, bought: Value, unit: &Unit) -> Figure {
 /// Step 2: what of it is in force.
 fn in_force(unit: &Unit, mut figures: Figures) -> Figures {
     vpn::put_out_incompatible(unit, &mut figures);
+    vpn::derive_total(unit, &mut figures);
     if unit.configuration().contexts == ContextMode::Multiple {
         for feature in [Feature::SharedServer, Feature::SharedParticipant] {
             turn_off(&mut figures, feature, Source::Rule(Rule::SharedNeedsSingleContext));
@@ -335,7 +336,7 @@ fn limit_figure(unit: &Unit, limit: Limit, features: &Figures) -> Figure {
         Limit::Anyconnect => vpn::anyconnect(unit, features),
         Limit::Clientless => vpn::clientless(unit, features),
         Limit::OtherVpn => row(Feature::OtherVpn),
-        Limit::TotalVpn => vpn::total(unit, features),
+        Limit::TotalVpn => row(Feature::TotalVpn),
         Limit::UcProxy => row(Feature::UcProxySessions),
         Limit::PhoneProxy => tls::phone_proxy(unit, features),
         Limit::TlsProxy => tls::tls_proxy(unit, features),

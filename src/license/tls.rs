@@ -91,10 +91,11 @@ fn default_limit(unit: &Unit) -> Figure {
     Figure::new(Source::Rule(Rule::TlsProxyDefaultUnknown), largest)
 }
 
-/// A UC licence above the default raises the limit to it; with IME, by the model's addition more.
+/// A UC licence above the default raises the limit to it when it is applied; with IME, by the
+/// model's addition more.
 fn raised_to_licence(unit: &Unit, features: &Figures, figure: Figure) -> Figure {
     let uc = uc_sessions(features);
-    if uc <= figure.value().count().unwrap_or(0) {
+    if unit.configuration().tls_proxy_cleared || uc <= figure.value().count().unwrap_or(0) {
         return figure;
     }
     let figure = figure.then(Source::Rule(Rule::TlsProxyMatchesLicence), Value::Count(uc));

@@ -38,6 +38,7 @@ pub enum Export {
 /// What is set on the unit, apart from its licences.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "settings that go on and off independently")]
 pub struct Configuration {
     /// The firewall mode.
     pub mode: FirewallMode,
@@ -53,6 +54,9 @@ pub struct Configuration {
     pub export: Option<Export>,
     /// `tls-proxy maximum-sessions`, where it is configured.
     pub tls_proxy_maximum_sessions: Option<u32>,
+    /// Whether the TLS proxy limit is the model's default, whatever the UC licence: cleared after
+    /// the licence was applied (E38).
+    pub tls_proxy_cleared: bool,
     /// The model's default TLS proxy limit, which neither guide gives.
     pub tls_proxy_default: Option<u32>,
     /// The model's largest TLS proxy limit, which neither guide gives.
@@ -73,11 +77,25 @@ impl Default for Configuration {
             default_route: true,
             export: None,
             tls_proxy_maximum_sessions: None,
+            tls_proxy_cleared: false,
             tls_proxy_default: None,
             tls_proxy_platform: None,
             ime_additional: 0,
             restrictions: BTreeMap::new(),
         }
+    }
+}
+
+impl Configuration {
+    /// `clear configure all`: every limit as on a new unit, and the TLS proxy limit the model's
+    /// default (E38). The modes, the hardware and the licences stay (A28).
+    pub fn clear(&mut self) {
+        let new = Self::default();
+        self.anyconnect_essentials = new.anyconnect_essentials;
+        self.default_route = new.default_route;
+        self.tls_proxy_maximum_sessions = new.tls_proxy_maximum_sessions;
+        self.restrictions = new.restrictions;
+        self.tls_proxy_cleared = true;
     }
 }
 

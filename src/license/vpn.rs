@@ -80,16 +80,18 @@ pub(super) fn clientless(unit: &Unit, features: &Figures) -> Figure {
 }
 
 /// The total of all types, which the ASA 5505 derives from its licences (E14 – E18).
-pub(super) fn total(unit: &Unit, features: &Figures) -> Figure {
-    let total = row_figure(unit, Feature::TotalVpn, features);
-    let Value::Count(most) = total.value() else { return total };
+pub(super) fn derive_total(unit: &Unit, figures: &mut Figures) {
+    let total = row_figure(unit, Feature::TotalVpn, figures);
+    let Value::Count(most) = total.value() else { return };
     if unit.entry().model != Model::Asa5505 {
-        return total;
+        return;
     }
-    if essentials_licensed(features) {
-        return total.then(Source::Rule(Rule::TotalWithEssentials), Value::Count(most));
-    }
-    let count = |feature| row_figure(unit, feature, features).value().count().unwrap_or(0);
-    let sum = count(Feature::AnyconnectPremium) + count(Feature::OtherVpn);
-    total.then(Source::Rule(Rule::TotalWithPremium), Value::Count(sum.min(most)))
+    let derived = if essentials_licensed(figures) {
+        total.then(Source::Rule(Rule::TotalWithEssentials), Value::Count(most))
+    } else {
+        let count = |feature| row_figure(unit, feature, figures).value().count().unwrap_or(0);
+        let sum = count(Feature::AnyconnectPremium).saturating_add(count(Feature::OtherVpn));
+        total.then(Source::Rule(Rule::TotalWithPremium), Value::Count(sum.min(most)))
+    };
+    figures.insert(Feature::TotalVpn, derived);
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod catalogue;
 mod command;
+mod coverage;
 mod downgrade;
 mod explain;
 mod failover;
@@ -17,4 +18,6 @@ mod replay;
 mod ring;
 mod ring_model;
 mod ring_state;
+mod scenarios;
+mod sim;
 mod tidy;

@@ -1,0 +1,89 @@
+//! The prompt of `tollgate sim` on a terminal.
+
+use std::io::Write;
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::MemHistory;
+use rustyline::validate::Validator;
+use rustyline::{Config, Context, Editor, Helper};
+
+use super::{Failure, Sim, carry_out};
+use crate::sim::{COMMANDS, World, continuations};
+
+/// Completes the word at the end of a line.
+#[derive(Debug, Default)]
+struct Words {
+    /// The units of the scenario so far.
+    units: Vec<String>,
+}
+
+impl Completer for Words {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        end: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = line.get(..end).unwrap_or(line);
+        let start = before.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+        let words: Vec<_> = before[..start].split_whitespace().collect();
+        let begun = &before[start..];
+        let mut all = continuations(&words, &self.units);
+        all.retain(|word| word.starts_with(begun));
+        all.dedup();
+        let pair = |word: String| {
+            let blank = if word.ends_with('=') { "" } else { " " };
+            Pair { replacement: format!("{word}{blank}"), display: word }
+        };
+        Ok((start, all.into_iter().map(pair).collect()))
+    }
+}
+
+impl Hinter for Words {
+    type Hint = String;
+}
+
+impl Highlighter for Words {}
+
+impl Validator for Words {}
+
+impl Helper for Words {}
+
+/// Reads lines until the end of the input, carries each out, and says what is wrong with one that
+/// is not carried out.
+pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
+    let broken = |error: ReadlineError| Failure::Failed(format!("the terminal: {error}"));
+    let mut editor = Editor::with_history(Config::default(), MemHistory::new()).map_err(broken)?;
+    editor.set_helper(Some(Words::default()));
+    let mut world = World::new();
+    let mut number = 0;
+    loop {
+        let line = match editor.readline("tollgate> ") {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(broken(error)),
+        };
+        number += 1;
+        // A line that is too long or empty is not remembered, and nothing else comes of it.
+        let _ = editor.add_history_entry(&line);
+        match line.trim() {
+            "help" | "?" => COMMANDS.iter().try_for_each(|(_, form)| writeln!(out, "{form}"))?,
+            "exit" | "quit" => return Ok(()),
+            line => match carry_out(&mut world, line) {
+                Ok(None) => {}
+                Ok(Some(answer)) => sim.print(out, "-", number, &answer)?,
+                Err(why) => writeln!(out, "error: {why}")?,
+            },
+        }
+        if let Some(words) = editor.helper_mut() {
+            words.units = world.units();
+        }
+        out.flush()?;
+    }
+}

@@ -1,0 +1,259 @@
+//! One simulated unit: its keys, its configuration, its gate and its sessions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::sessions::Sessions;
+use super::statement::{Change, NewUnit};
+use super::words::{LineError, in_words};
+use super::{Answer, Event};
+use crate::catalogue::{self, Feature};
+use crate::gate::{Gate, Refusal, Worker};
+use crate::license::key::{Authority, ParsedKey, Purchase, Register, Serial, UnitSecret};
+use crate::license::ring::{self, Activation, Clock, Entered, KeyRing, Placed};
+use crate::license::{Configuration, Limit, RunningLicense, Setting};
+
+/// When every scenario begins by the units' system clocks: 2014-05-13.
+const START: Clock = Clock::from_unix(1_400_000_000);
+
+/// The secret of the vendor in every scenario, so that a key is the same in every run.
+const VENDOR: [u8; crate::license::key::SECRET_LEN] = *b"the vendor of every scenario.   ";
+
+/// The interface of the default route, where none was named.
+const OUTSIDE: &str = "outside";
+
+/// What the last `admit` came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) admitted: u64,
+    pub(super) refused: Vec<(Refusal, u64)>,
+}
+
+impl Tally {
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Firewall {
+    pub(super) name: String,
+    pub(super) ring: KeyRing,
+    secret: UnitSecret,
+    register: Register,
+    pub(super) configuration: Configuration,
+    /// The interface of the default route.
+    pub(super) outside: String,
+    pub(super) gate: Gate,
+    pub(super) worker: Worker,
+    pub(super) sessions: Sessions,
+    pub(super) keys: BTreeMap<String, ParsedKey>,
+    pub(super) last: Option<Tally>,
+    pub(super) events: Vec<Event>,
+}
+
+impl Firewall {
+    /// A unit as shipped; `made_up` is its serial number where it was not given one.
+    pub(super) fn new(new: &NewUnit, made_up: &str) -> Result<Self, LineError> {
+        let (tier, guide) = (new.tier.as_deref(), new.guide.as_deref());
+        let entry = catalogue::find(&new.model, tier, guide).map_err(LineError::refused)?;
+        let serial = new.serial.as_deref().unwrap_or(made_up);
+        let serial: Serial = serial.parse().map_err(LineError::refused)?;
+        let secret = Authority::from_secret(VENDOR).unit(&serial);
+        let ring = KeyRing::new(entry, serial, START);
+        let mut unit = ring.unit(&Configuration::default());
+        let npe = new.npe.then(|| "yes".to_owned());
+        let settings =
+            [(Setting::Npe, &npe), (Setting::Mode, &new.mode), (Setting::Contexts, &new.contexts)];
+        for (setting, value) in settings {
+            if let Some(value) = value {
+                unit.configure(setting.name(), value).map_err(LineError::refused)?;
+            }
+        }
+        let configuration = unit.configuration().clone();
+        let gate = Gate::new(ring.running(&configuration));
+        Ok(Self {
+            name: new.name.clone(),
+            worker: gate.worker(),
+            gate,
+            ring,
+            secret,
+            register: Register::default(),
+            configuration,
+            outside: OUTSIDE.to_owned(),
+            sessions: Sessions::default(),
+            keys: BTreeMap::new(),
+            last: None,
+            events: Vec::new(),
+        })
+    }
+
+    /// The name of a key in the scenario, or the key.
+    pub(super) fn key_name(&self, key: ParsedKey) -> String {
+        let named = self.keys.iter().find(|(_, it)| **it == key);
+        named.map_or_else(|| key.to_string(), |(name, _)| name.clone())
+    }
+
+    /// The key of this name.
+    pub(super) fn key(&self, name: &str) -> Result<ParsedKey, LineError> {
+        self.keys.get(name).copied().ok_or_else(|| {
+            let known: Vec<_> = self.keys.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            LineError::Refused(format!(
+                "{} has no key called `{name}`; its keys are: {known}",
+                self.name
+            ))
+        })
+    }
+
+    /// Issues and enters a permanent key in place of all permanent licences before.
+    pub(super) fn permanent(&mut self, purchase: &Purchase) -> Result<Answer, LineError> {
+        let mut register = self.register.clone();
+        let key = register.replace_permanent(&self.secret, purchase).map_err(LineError::refused)?;
+        let answer = self.enter(key, None)?;
+        self.register = register;
+        Ok(answer)
+    }
+
+    /// Issues and enters a time-based key.
+    pub(super) fn timed(
+        &mut self,
+        name: &str,
+        purchase: &Purchase,
+        duration: Duration,
+    ) -> Result<Answer, LineError> {
+        let mut register = self.register.clone();
+        let key = register.time_based(&self.secret, purchase, duration);
+        let answer = self.enter(key.map_err(LineError::refused)?, Some(name))?;
+        self.register = register;
+        Ok(answer)
+    }
+
+    /// Enters a key as it was typed.
+    pub(super) fn install(&mut self, text: &str, name: Option<&str>) -> Result<Answer, LineError> {
+        self.enter(text.parse().map_err(LineError::refused)?, name)
+    }
+
+    fn enter(&mut self, key: ParsedKey, name: Option<&str>) -> Result<Answer, LineError> {
+        if let Some(name) = name.filter(|name| self.keys.get(*name).is_some_and(|it| *it != key)) {
+            return Err(LineError::Refused(format!(
+                "{} has another key called `{name}`; choose another name",
+                self.name
+            )));
+        }
+        let entered = self.ring.enter(&self.secret, key).map_err(LineError::refused)?;
+        self.keys.extend(name.map(|name| (name.to_owned(), key)));
+        let uc = self.grants(key, Feature::UcProxySessions);
+        self.configuration.tls_proxy_cleared &= !uc;
+        let answer = Answer::done().fact("key", key.to_string());
+        Ok(match entered {
+            Entered::Permanent { lost, reload_required } => {
+                let mut answer = answer
+                    .line(format!("{}: permanent key {key}", self.name))
+                    .fact("reload_required", reload_required);
+                for loss in &lost {
+                    let has = loss.has.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+                    let text = format!("lost: {}={}, now {has}", loss.feature, loss.had);
+                    answer = answer.line(format!("{}: {text}", self.name));
+                    self.events.push(Event::LicencesLost);
+                }
+                if reload_required {
+                    self.events.push(Event::ReloadRequired);
+                    answer = answer.line(format!("{}: reload required", self.name));
+                }
+                answer
+            }
+            Entered::TimeBased { placed, activation } => {
+                let text = self.placed(key, placed);
+                let answer = answer.line(format!("{}: {text}", self.name));
+                self.activation(answer, &activation)
+            }
+        })
+    }
+
+    fn grants(&self, key: ParsedKey, feature: Feature) -> bool {
+        let grant = self.secret.verify(key);
+        grant.is_ok_and(|key| key.grant().licences().contains_key(&feature))
+    }
+
+    fn placed(&mut self, key: ParsedKey, placed: Placed) -> String {
+        let name = self.key_name(key);
+        let left = self.ring.find(key).map(ring::TimedLicence::remaining).unwrap_or_default();
+        let left = in_words(left);
+        match placed {
+            Placed::StackedOn(on) => {
+                self.events.push(Event::Stacked);
+                format!("time-based key {name} stacked on {}, {left} left", self.key_name(on))
+            }
+            Placed::Again => format!("time-based key {name} was installed before, {left} left"),
+            Placed::New => format!("time-based key {name} ({key}), {left} left"),
+        }
+    }
+
+    fn activation(&mut self, answer: Answer, activation: &Activation) -> Answer {
+        match activation {
+            Activation::Active { deactivated } => {
+                self.events.extend(deactivated.iter().map(|_| Event::Deactivated));
+                deactivated.iter().fold(answer.fact("active", true), |answer, key| {
+                    answer.line(format!("{}: {} is inactive now", self.name, self.key_name(*key)))
+                })
+            }
+            Activation::Blocked { by } => {
+                self.events.push(Event::Blocked);
+                let by = self.key_name(*by);
+                let text = format!("inactive, because the evaluation key {by} is active");
+                answer.fact("active", false).line(format!("{}: {text}", self.name))
+            }
+        }
+    }
+
+    pub(super) fn activate(&mut self, name: &str) -> Result<Answer, LineError> {
+        let key = self.key(name)?;
+        let activation = self.ring.activate(key).map_err(LineError::refused)?;
+        let uc = self.grants(key, Feature::UcProxySessions);
+        self.configuration.tls_proxy_cleared &= !uc;
+        let answer = Answer::done().line(format!("{}: {name} is active", self.name));
+        Ok(self.activation(answer, &activation))
+    }
+
+    pub(super) fn deactivate(&mut self, name: &str) -> Result<Answer, LineError> {
+        let key = self.key(name)?;
+        self.ring.deactivate(key).map_err(LineError::refused)?;
+        Ok(Answer::done().line(format!("{}: {name} is inactive", self.name)))
+    }
+
+    /// Changes the configuration. The default route's interface may have any name (E59).
+    pub(super) fn configure(&mut self, change: &Change) -> Result<(), LineError> {
+        let Change::Set { key, value } = change else {
+            self.configuration.clear();
+            OUTSIDE.clone_into(&mut self.outside);
+            return Ok(());
+        };
+        let route = *key == Setting::DefaultRoute.name() && value != "none";
+        let value = if route { OUTSIDE } else { value };
+        let mut unit = self.ring.unit(&self.configuration);
+        unit.configure(key, value).map_err(LineError::refused)?;
+        self.configuration = unit.configuration().clone();
+        if let Change::Set { value, .. } = change
+            && route
+        {
+            self.outside.clone_from(value);
+        }
+        Ok(())
+    }
+
+    /// Ends all traffic, as a reload does.
+    pub(super) fn end_traffic(&mut self) {
+        for token in self.sessions.end_traffic() {
+            self.worker.release(token);
+        }
+    }
+}
+
+/// The TLS proxy limit and the UC licence, where the limit is below it, as it is after `clear-all`
+/// (E38).
+pub(super) fn tls_proxy_below_licence(license: &RunningLicense) -> Option<(u32, u32)> {
+    let uc = license.feature(Feature::UcProxySessions)?.value().count()?;
+    let limit = license.limit(Limit::TlsProxy).value().count()?;
+    (limit < uc).then_some((limit, uc))
+}

@@ -1,0 +1,309 @@
+//! The statements of the language as plain values.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::words::LineError;
+use crate::license::key::Purchase;
+use crate::license::{GroupMode, Kind};
+
+/// One line of a scenario, read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Statement {
+    /// `unit`: a unit as shipped.
+    Unit(NewUnit),
+    /// `permanent`: issues a permanent key and enters it.
+    Permanent {
+        /// The unit.
+        unit: String,
+        /// What the key grants.
+        purchase: Purchase,
+    },
+    /// `timed`: issues a time-based key and enters it.
+    Timed {
+        /// The unit.
+        unit: String,
+        /// The key's name in the scenario.
+        key: String,
+        /// What the key grants.
+        purchase: Purchase,
+        /// For how long.
+        duration: Duration,
+    },
+    /// `install`: enters a key as text.
+    Install {
+        /// The unit.
+        unit: String,
+        /// The key's name in the scenario, where it gets one.
+        key: Option<String>,
+        /// The words of the key.
+        text: String,
+    },
+    /// `activate`.
+    Activate {
+        /// The unit.
+        unit: String,
+        /// The key's name.
+        key: String,
+    },
+    /// `deactivate`.
+    Deactivate {
+        /// The unit.
+        unit: String,
+        /// The key's name.
+        key: String,
+    },
+    /// `configure`.
+    Configure {
+        /// The unit.
+        unit: String,
+        /// What is set.
+        change: Change,
+    },
+    /// `advance`: time passes.
+    Advance(Duration),
+    /// `shutdown`, `boot`, `reload`.
+    Power {
+        /// The unit.
+        unit: String,
+        /// Which.
+        power: Power,
+    },
+    /// `clock`: the unit's system clock is set.
+    Clock {
+        /// The unit.
+        unit: String,
+        /// By how much.
+        by: Duration,
+        /// Whether back rather than forward.
+        back: bool,
+    },
+    /// `pair`, `cluster`.
+    Group {
+        /// The units, the primary first.
+        units: Vec<String>,
+        /// How they work together.
+        mode: GroupMode,
+    },
+    /// `disconnect`, `reconnect`: communication between the units of a group.
+    Contact {
+        /// Two units of one group.
+        units: [String; 2],
+        /// Whether they can communicate from now on.
+        restored: bool,
+    },
+    /// `admit`.
+    Admit(Admission),
+    /// `release`.
+    Release {
+        /// The unit.
+        unit: String,
+        /// Which sessions.
+        what: Released,
+    },
+    /// `show`.
+    Show {
+        /// The unit.
+        unit: String,
+        /// What.
+        what: Shown,
+    },
+    /// `expect`.
+    Expect {
+        /// The unit.
+        unit: String,
+        /// What is expected of it.
+        what: Expectation,
+    },
+    /// `fails`: a command that is to be refused.
+    Fails {
+        /// The command as it was written.
+        command: String,
+        /// The command, or why it was refused when it was read.
+        inner: Result<Box<Self>, LineError>,
+    },
+}
+
+/// A unit to be made.
+#[derive(Clone, Debug)]
+pub struct NewUnit {
+    /// Its name in the scenario.
+    pub name: String,
+    /// The model.
+    pub model: String,
+    /// The tier; base where it is not said.
+    pub tier: Option<String>,
+    /// The guide; the 9.1 guide where it has the model.
+    pub guide: Option<String>,
+    /// The serial number; a made-up one where it is not said.
+    pub serial: Option<String>,
+    /// Whether it is a No Payload Encryption model.
+    pub npe: bool,
+    /// The firewall mode.
+    pub mode: Option<String>,
+    /// The context mode.
+    pub contexts: Option<String>,
+}
+
+/// A change of the configuration.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A setting, or the operator's own limit.
+    Set {
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// `clear-all`: the whole configuration.
+    ClearAll,
+}
+
+/// What happens to a unit's power.
+#[derive(Clone, Copy, Debug)]
+pub enum Power {
+    /// It is shut down.
+    Shutdown,
+    /// It boots.
+    Boot,
+    /// It reloads: down and up, and no time passes.
+    Reload,
+}
+
+/// An `admit`.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The unit.
+    pub unit: String,
+    /// The kind of session.
+    pub kind: Kind,
+    /// How many.
+    pub count: u64,
+    /// The name of the sessions that are admitted.
+    pub name: Option<String>,
+    /// The clientless sessions from whose portals they are started.
+    pub portal: Option<String>,
+    /// The ends of connections.
+    pub ends: Option<Ends>,
+}
+
+/// Between which hosts connections are opened.
+#[derive(Clone, Debug)]
+pub struct Ends {
+    /// The addresses that open them, taken in turn.
+    pub from: Addresses,
+    /// The addresses that they are opened to, taken in turn.
+    pub to: Addresses,
+    /// The interface that they come in by.
+    pub ingress: Option<String>,
+    /// The interface that they go out by.
+    pub egress: Option<String>,
+}
+
+/// One address, or those from one to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Addresses {
+    /// The first.
+    pub first: IpAddr,
+    /// How many.
+    pub count: u32,
+}
+
+impl Addresses {
+    /// The address at `index`, from the beginning again after the last.
+    pub fn nth(&self, index: u64) -> IpAddr {
+        let index = u32::try_from(index % u64::from(self.count)).unwrap_or(0);
+        match self.first {
+            IpAddr::V4(first) => {
+                std::net::Ipv4Addr::from_bits(first.to_bits().wrapping_add(index)).into()
+            }
+            IpAddr::V6(first) => {
+                std::net::Ipv6Addr::from_bits(first.to_bits().wrapping_add(index.into())).into()
+            }
+        }
+    }
+}
+
+/// Which sessions are released.
+#[derive(Clone, Debug)]
+pub enum Released {
+    /// So many of this kind, the last admitted first.
+    Kind(Kind, u64),
+    /// Every session of this name.
+    Name(String),
+}
+
+/// What is shown of a unit.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// The running licence.
+    Running,
+    /// The keys.
+    Keys,
+    /// What is in use.
+    Usage,
+    /// The sessions of this name.
+    Sessions(String),
+}
+
+/// What is expected of a unit.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Expectation {
+    /// A value of the running licence.
+    Running {
+        /// The feature.
+        feature: crate::catalogue::Feature,
+        /// The value as text: a number without commas, or a word.
+        value: String,
+    },
+    /// What is in use of a limit or a kind.
+    Usage {
+        /// The limit or the kind.
+        what: Counted,
+        /// How much.
+        count: u64,
+    },
+    /// The state of a time-based key.
+    KeyState {
+        /// The key's name.
+        key: String,
+        /// `active`, `inactive`, `expired` or `absent`.
+        state: &'static str,
+    },
+    /// What is left of a time-based key.
+    KeyRemaining {
+        /// The key's name.
+        key: String,
+        /// The time.
+        time: Duration,
+    },
+    /// How long a feature stays in the running licence; none is perpetual.
+    Remaining {
+        /// The feature.
+        feature: crate::catalogue::Feature,
+        /// The time.
+        time: Option<Duration>,
+    },
+    /// How many the last `admit` admitted.
+    Admitted(u64),
+    /// How many the last `admit` refused.
+    Refused {
+        /// How many.
+        count: u64,
+        /// By which limit.
+        by: Option<String>,
+    },
+    /// Something that happened so far.
+    Event(super::Event),
+}
+
+/// What `usage` counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// What is in use of a limit, and where nothing counts against it, sessions of a kind.
+    Limit(crate::license::Limit, Option<Kind>),
+    /// Sessions of a kind.
+    Kind(Kind),
+}
