@@ -11,7 +11,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gate", &["catalogue", "license", "sync"]),
     ("capture", &["catalogue", "license", "gate"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
-    ("cli", &["catalogue", "license", "gate", "capture", "measure"]),
+    ("store", &["catalogue", "license"]),
+    ("cli", &["catalogue", "license", "gate", "capture", "measure", "store"]),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.
