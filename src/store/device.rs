@@ -11,6 +11,9 @@ use crate::license::key::{Serial, UnitSecret};
 use crate::license::ring::{Event, KeyRing};
 use crate::license::{Configuration, GroupMode, RunningLicense};
 
+/// What time brought about, by unit.
+pub type Events = Vec<(Serial, Event)>;
+
 /// A unit: its keys and the secret that they are verified with.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -152,7 +155,7 @@ impl Device {
     /// the policy's to say (B15, B16).
     ///
     /// What came of it, by unit.
-    pub fn catch_up(&mut self, now: &Moment) -> Vec<(Serial, Event)> {
+    pub fn catch_up(&mut self, now: &Moment) -> Events {
         let mut events = Vec::new();
         if self.boot == now.boot {
             events.extend(self.pass(now.uptime.saturating_sub(self.uptime)));
@@ -174,7 +177,7 @@ impl Device {
         events
     }
 
-    fn pass(&mut self, elapsed: Duration) -> Vec<(Serial, Event)> {
+    fn pass(&mut self, elapsed: Duration) -> Events {
         let serials: Vec<_> = self.units.iter().map(|unit| *unit.ring.serial()).collect();
         let Some(group) = &mut self.group else {
             let happened = self.units[0].ring.advance(elapsed).into_iter();
@@ -195,23 +198,26 @@ impl Device {
 }
 
 impl Device {
-    /// Opens a unit's file and lets the time pass since its record.
+    /// Opens a unit's file and lets the time pass since its record; with what came of it.
     ///
     /// # Errors
     ///
-    /// As [`File::open`](super::File::open), and when the stored keys are not the unit's.
-    pub fn open(path: &Path, now: &Moment) -> Result<(File<DeviceRecord>, Self), StoreError> {
+    /// As [`File::open`], and when the stored keys are not the unit's.
+    pub fn open(
+        path: &Path,
+        now: &Moment,
+    ) -> Result<(File<DeviceRecord>, Self, Events), StoreError> {
         let (file, record) = File::<DeviceRecord>::open(path)?;
         let mut device = record.restore(path)?;
-        device.catch_up(now);
-        Ok((file, device))
+        let events = device.catch_up(now);
+        Ok((file, device, events))
     }
 
     /// Creates a unit's file.
     ///
     /// # Errors
     ///
-    /// As [`File::create`](super::File::create).
+    /// As [`File::create`].
     pub fn create(&self, path: &Path) -> Result<(), StoreError> {
         File::create(path, &DeviceRecord::of(self))
     }
@@ -220,7 +226,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// As [`File::replace`](super::File::replace).
+    /// As [`File::replace`].
     pub fn save(&self, file: File<DeviceRecord>) -> Result<(), StoreError> {
         file.replace(&DeviceRecord::of(self))
     }

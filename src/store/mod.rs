@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authority::Office;
-pub use device::{Device, Member};
+pub use device::{Device, Events, Member};
 pub use file::{File, Stored};
 pub use moment::Moment;
 pub use record::DeviceRecord;
