@@ -3,10 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redb::backends::{FileBackend, InMemoryBackend};
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
@@ -132,7 +134,10 @@ impl<T: Stored> File<T> {
         if !bytes.starts_with(MAGIC) {
             return Err(foreign());
         }
-        let rows = rows(&bytes).map_err(|error| damaged(error.to_string()))?.ok_or_else(foreign)?;
+        // redb trusts what its checksums cover and stops where that is not as it should be.
+        let rows = catch_unwind(AssertUnwindSafe(|| rows(bytes)))
+            .map_err(|_| damaged("its parts do not fit together".to_owned()))?;
+        let rows = rows.map_err(|error| damaged(error.to_string()))?.ok_or_else(foreign)?;
         if rows.kind != T::KIND {
             let (found, path) = (rows.kind, self.path.clone());
             return Err(StoreError::Kind { path, found, wanted: T::KIND });
@@ -175,11 +180,8 @@ struct Rows {
 }
 
 /// The rows of a database in these bytes, or none where it is no database of ours.
-fn rows(bytes: &[u8]) -> Result<Option<Rows>, redb::Error> {
-    let copy = InMemoryBackend::new();
-    copy.set_len(bytes.len() as u64)?;
-    copy.write(0, bytes)?;
-    let mut database = Database::builder().create_with_backend(copy)?;
+fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, redb::Error> {
+    let mut database = Database::builder().create_with_backend(Copy(Mutex::new(bytes)))?;
     if !database.check_integrity()? {
         return Err(redb::Error::Corrupted("a checksum does not match".to_owned()));
     }
@@ -198,4 +200,50 @@ fn rows(bytes: &[u8]) -> Result<Option<Rows>, redb::Error> {
         return Ok(None);
     };
     Ok(Some(Rows { kind, format, record }))
+}
+
+/// A file's bytes in memory. It says that something is beyond its end, where a damaged file asks
+/// for it.
+#[derive(Debug)]
+struct Copy(Mutex<Zeroizing<Vec<u8>>>);
+
+impl Copy {
+    fn within<T>(
+        &self,
+        offset: u64,
+        len: usize,
+        action: impl FnOnce(&mut [u8]) -> T,
+    ) -> io::Result<T> {
+        let beyond = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let start = usize::try_from(offset).map_err(|_| beyond())?;
+        let end = start.checked_add(len).ok_or_else(beyond)?;
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.get_mut(start..end).map(action).ok_or_else(beyond)
+    }
+}
+
+impl StorageBackend for Copy {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).len() as u64)
+    }
+
+    fn read(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.within(offset, len, |bytes| bytes.to_vec())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let len = usize::try_from(len).ok().filter(|len| *len as u64 <= MOST_BYTES);
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.resize(len.ok_or_else(full)?, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.within(offset, data.len(), |bytes| bytes.copy_from_slice(data))
+    }
 }
