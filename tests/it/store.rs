@@ -305,7 +305,7 @@ fn damaged(change: impl FnOnce(&mut Vec<u8>)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn damage_is_told(at in 0_usize..24_576, change in 1_u8..) {

@@ -62,7 +62,7 @@ fn kill_at_random_points(kills: u32) {
     Device::new(entry, secret, &tick(0)).create(&path).unwrap();
     let (mut keys, mut between) = (0, 0);
     for round in 0..kills {
-        let said = killed_after(&path, Duration::from_micros(u64::from(round * 7919 % 40_000)));
+        let said = killed_after(&path, Duration::from_micros(u64::from(round * 7919 % 80_000)));
         let (now, left) = state(&path);
         let said = said.expect("the victim said nothing; are there keys left to enter?");
         // One more than was said may be there: the victim was killed before it could say so.
@@ -97,7 +97,7 @@ fn killed_after(path: &Path, delay: Duration) -> Option<u16> {
 
 #[test]
 fn nothing_is_lost_when_the_process_is_killed() {
-    kill_at_random_points(40);
+    kill_at_random_points(25);
 }
 
 #[test]
