@@ -26,6 +26,9 @@ const KIND: &str = "kind";
 const FORMAT_ROW: &str = "format";
 const RECORD: &str = "record";
 
+/// What redb or the record's coding says.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
 /// What redb's files begin with.
 const MAGIC: &[u8] = b"redb";
 
@@ -98,13 +101,8 @@ impl<T: Stored> File<T> {
     /// When the system refuses; the record is then the one before.
     pub fn replace(self, record: &T) -> Result<(), StoreError> {
         let Self { path, backend, .. } = self;
-        let system = |error: redb::Error| StoreError::System {
-            path: path.clone(),
-            error: io::Error::other(error),
-        };
-        let json = serde_json::to_vec(record).map(Zeroizing::new);
-        let json = json.map_err(|error| system(redb::Error::Io(error.into())))?;
-        (|| -> Result<(), redb::Error> {
+        let written = || -> Result<(), Fault> {
+            let json = Zeroizing::new(serde_json::to_vec(record)?);
             let database = Database::builder().create_with_backend(backend)?;
             let change = database.begin_write()?;
             let mut table = change.open_table(TABLE)?;
@@ -113,8 +111,8 @@ impl<T: Stored> File<T> {
             table.insert(RECORD, json.as_slice())?;
             drop(table);
             Ok(change.commit()?)
-        })()
-        .map_err(system)
+        };
+        written().map_err(|error| StoreError::System { path, error: io::Error::other(error) })
     }
 
     fn held(path: &Path, file: fs::File) -> Result<Self, StoreError> {
@@ -180,21 +178,20 @@ struct Rows {
 }
 
 /// The rows of a database in these bytes, or none where it is no database of ours.
-fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, redb::Error> {
+fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
     let mut database = Database::builder().create_with_backend(Copy(Mutex::new(bytes)))?;
     if !database.check_integrity()? {
-        return Err(redb::Error::Corrupted("a checksum does not match".to_owned()));
+        return Err("a checksum does not match".into());
     }
     let table = match database.begin_read()?.open_table(TABLE) {
         Ok(table) => table,
         Err(redb::TableError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
-    let row = |name| -> Result<_, redb::Error> {
+    let row = |name| -> Result<_, Fault> {
         Ok(table.get(name)?.map(|row| Zeroizing::new(row.value().to_vec())))
     };
-    let text =
-        |name| Ok::<_, redb::Error>(row(name)?.and_then(|it| String::from_utf8(it.to_vec()).ok()));
+    let text = |name| Ok::<_, Fault>(row(name)?.and_then(|it| String::from_utf8(it.to_vec()).ok()));
     let format = text(FORMAT_ROW)?.and_then(|text| text.parse().ok());
     let (Some(kind), Some(format), Some(record)) = (text(KIND)?, format, row(RECORD)?) else {
         return Ok(None);

@@ -116,7 +116,7 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong.
         #[source]
-        error: RestoreError,
+        error: Box<RestoreError>,
     },
     /// The system refused.
     #[error("`{}`: {error}", .path.display())]

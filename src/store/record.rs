@@ -73,6 +73,7 @@ struct ActiveRecord {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent settings, each one on or off")]
 struct ConfigurationRecord {
     transparent: bool,
     multiple_contexts: bool,
@@ -181,7 +182,7 @@ impl UnitRecord {
         let secret = UnitSecret::from_secret(serial, self.secret);
         let saved = self.keys.restore().map_err(damaged)?;
         let ring = KeyRing::restore(entry, &secret, &saved)
-            .map_err(|error| StoreError::Keys { path: path.to_owned(), error })?;
+            .map_err(|error| StoreError::Keys { path: path.to_owned(), error: Box::new(error) })?;
         Ok(Member { ring, secret })
     }
 }
@@ -206,9 +207,10 @@ impl RingRecord {
     fn restore(&self) -> Result<SavedRing, String> {
         let licences = self.time_based.iter().map(LicenceRecord::restore);
         Ok(SavedRing {
-            policy: match self.counts_while_off {
-                true => ClockPolicy::SystemClock,
-                false => ClockPolicy::Uptime,
+            policy: if self.counts_while_off {
+                ClockPolicy::SystemClock
+            } else {
+                ClockPolicy::Uptime
             },
             permanent: self.permanent.as_deref().map(key).transpose()?,
             strong_until_reload: self.strong_until_reload,
@@ -277,13 +279,11 @@ impl ConfigurationRecord {
             Some((Limit::ALL.into_iter().find(|limit| limit.name() == name)?, most))
         };
         Some(Configuration {
-            mode: match self.transparent {
-                true => FirewallMode::Transparent,
-                false => FirewallMode::Routed,
-            },
-            contexts: match self.multiple_contexts {
-                true => ContextMode::Multiple,
-                false => ContextMode::Single,
+            mode: if self.transparent { FirewallMode::Transparent } else { FirewallMode::Routed },
+            contexts: if self.multiple_contexts {
+                ContextMode::Multiple
+            } else {
+                ContextMode::Single
             },
             npe: self.npe,
             anyconnect_essentials: self.anyconnect_essentials,

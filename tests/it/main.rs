@@ -21,3 +21,4 @@ mod ring_state;
 mod store;
 mod store_kill;
 mod tidy;
+mod walk;
