@@ -102,7 +102,10 @@ pub enum StoreError {
         format: u32,
     },
     /// It is damaged.
-    #[error("`{}` is damaged ({why}); it was left as it is, restore it from a copy", .path.display())]
+    #[error(
+        "`{}` is damaged ({why}); it was left as it is, restore it from a copy",
+        .path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
