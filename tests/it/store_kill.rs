@@ -101,7 +101,7 @@ fn nothing_is_lost_when_the_process_is_killed() {
 }
 
 #[test]
-#[ignore = "takes a minute: the long test set"]
+#[ignore = "takes some minutes: the long test set"]
 fn nothing_is_lost_in_hundreds_of_kills() {
     for _ in 0..10 {
         kill_at_random_points(60);
