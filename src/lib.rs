@@ -31,6 +31,7 @@
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
+//! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
 //! Without default features only the first three are built.
@@ -78,6 +79,8 @@ pub mod cli;
 pub mod measure;
 #[cfg(feature = "cli")]
 pub mod sim;
+#[cfg(feature = "store")]
+pub mod store;
 
 mod sync;
 

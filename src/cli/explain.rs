@@ -35,7 +35,7 @@ impl Explain {
     }
 }
 
-fn print(out: &mut impl Write, unit: &Unit, license: &RunningLicense) -> io::Result<()> {
+pub(super) fn print(out: &mut impl Write, unit: &Unit, license: &RunningLicense) -> io::Result<()> {
     let entry = license.entry();
     writeln!(out, "{}, {} licence, by the {}", entry.model, entry.tier, entry.table)?;
     if !unit.licences().is_empty() {
@@ -69,7 +69,7 @@ fn print_figure(out: &mut impl Write, name: &str, figure: &Figure) -> io::Result
         .try_for_each(|((name, value), reason)| writeln!(out, "  {name:<28} {value:>11}  {reason}"))
 }
 
-fn report(license: &RunningLicense) -> Json {
+pub(super) fn report(license: &RunningLicense) -> Json {
     let entry = license.entry();
     let features = license.features().map(|(feature, f)| (feature.name().to_owned(), figure(f)));
     let limits = Limit::ALL.map(|limit| {

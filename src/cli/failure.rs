@@ -5,8 +5,12 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::catalogue::{LookupError, UnknownFeature, UnknownValue};
+use crate::catalogue::{LookupError, ReleaseError, UnknownFeature, UnknownValue};
 use crate::license::UnitError;
+use crate::license::failover::Mismatch;
+use crate::license::key::{IssueError, KeyError, KeyTextError, SerialError};
+use crate::license::ring::RingError;
+use crate::store::StoreError;
 
 /// Why a command did not do what was asked; decides the exit status.
 #[derive(Debug)]
@@ -82,6 +86,19 @@ macro_rules! not_understood {
     };
 }
 not_understood!(LookupError, UnknownFeature, UnknownValue, UnitError);
+not_understood!(ReleaseError, SerialError, KeyTextError);
+
+/// Errors about what was asked for and cannot be done.
+macro_rules! failed {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.to_string())
+            }
+        })+
+    };
+}
+failed!(StoreError, RingError, IssueError, KeyError, Mismatch);
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

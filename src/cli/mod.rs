@@ -5,6 +5,7 @@ mod explain;
 mod failure;
 mod json;
 mod models;
+mod operator;
 mod replay;
 mod sim;
 mod size;
@@ -13,6 +14,7 @@ mod traffic;
 mod unit;
 
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +25,9 @@ use failure::Failure;
 #[derive(Parser, Debug)]
 #[command(name = "tollgate", version, propagate_version = true)]
 struct Cli {
+    /// The unit's file, for the commands of its operator
+    #[arg(long, global = true, value_name = "FILE")]
+    state: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,25 +40,28 @@ enum Command {
     Size(size::Size),
     Bench(bench::Bench),
     Sim(sim::Sim),
+    #[command(flatten)]
+    Operator(operator::Operator),
 }
 
 /// Runs the command line and returns the exit status: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
     let done = Cli::try_parse().map_err(Failure::from).and_then(|cli| {
         let mut out = BufWriter::new(io::stdout().lock());
-        run(&cli.command, &mut out)?;
+        run(&cli, &mut out)?;
         Ok(out.flush()?)
     });
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
 
-fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
-    match command {
+fn run(cli: &Cli, out: &mut impl Write) -> Result<(), Failure> {
+    match &cli.command {
         Command::Models(models) => models.run(out),
         Command::Explain(explain) => explain.run(out),
         Command::Replay(replay) => replay.run(out),
         Command::Size(size) => size.run(out),
         Command::Bench(bench) => bench.run(out),
         Command::Sim(sim) => sim.run(out),
+        Command::Operator(operator) => operator.run(cli.state.as_deref(), out),
     }
 }

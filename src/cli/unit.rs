@@ -54,7 +54,7 @@ pub(super) fn warn_of_cuts(license: &RunningLicense) {
     }
 }
 
-fn split<'a>(
+pub(super) fn split<'a>(
     text: &'a str,
     option: &'static str,
     form: &'static str,

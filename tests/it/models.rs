@@ -131,7 +131,7 @@ fn a_command_line_that_does_not_parse() {
     ] {
         assert!(not_understood(args).starts_with("tollgate: error: "), "{args:?}");
     }
-    assert!(not_understood(&[]).contains("Usage: tollgate <COMMAND>"));
+    assert!(not_understood(&[]).contains("Usage: tollgate [OPTIONS] <COMMAND>"));
 }
 
 #[test]

@@ -12,7 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("capture", &["catalogue", "license", "gate"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
-    ("cli", &["catalogue", "license", "gate", "capture", "measure", "sim"]),
+    ("store", &["catalogue", "license"]),
+    ("cli", &["catalogue", "license", "gate", "capture", "measure", "sim", "store"]),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.

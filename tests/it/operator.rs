@@ -1,0 +1,302 @@
+//! The commands of the authority and of the operator: a unit from its first key to failover.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use tollgate::store::{File, Office};
+
+use crate::command::{Outcome, printed, tollgate};
+use crate::store::SECRET;
+
+const SERIAL: &str = "JMX0912K04J";
+
+/// An authority with a known secret, and units.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        File::create(&site.path("authority"), &Office::new(SECRET)).unwrap();
+        site
+    }
+
+    /// With a unit of this model, in the file `unit`.
+    fn with(model: &[&str]) -> Self {
+        let site = Self::new();
+        site.init("unit", SERIAL, model);
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn init(&self, unit: &str, serial: &str, model: &[&str]) {
+        let authority = self.path("authority");
+        let secret = ["--serial", serial, "--authority", authority.to_str().unwrap()];
+        let args = ["device", "init", "--model"];
+        self.run(unit, &[&args[..], model, &secret].concat());
+    }
+
+    fn issue(&self, serial: &str, words: &str) -> String {
+        let authority = self.path("authority");
+        let mut args = vec!["issue", "--authority", authority.to_str().unwrap()];
+        args.extend(["--serial", serial]);
+        args.extend(words.split_whitespace());
+        printed(&args).trim_end().to_owned()
+    }
+
+    fn try_run(&self, unit: &str, args: &[&str]) -> Outcome {
+        let path = self.path(unit);
+        tollgate(&[&["--state", path.to_str().unwrap()], args].concat())
+    }
+
+    /// What a command prints, without the folder's name.
+    fn run(&self, unit: &str, args: &[&str]) -> String {
+        let run = self.try_run(unit, args);
+        assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+        run.stdout.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+
+    /// Enters a key for these licences.
+    fn license(&self, unit: &str, serial: &str, words: &str) -> String {
+        let key = self.issue(serial, words);
+        self.run(unit, &["activation-key", &key])
+    }
+
+    /// What a refused command says; the unit is as it was.
+    fn refused(&self, args: &[&str]) -> String {
+        let keys = || self.run("unit", &["show", "activation-key", "detail"]);
+        let before = (keys(), self.run("unit", &["show", "license", "explain"]));
+        let run = self.try_run("unit", args);
+        assert_ne!(run.status, Some(0), "{args:?}");
+        assert_eq!(run.stdout, "", "{args:?}");
+        assert_eq!((keys(), self.run("unit", &["show", "license", "explain"])), before);
+        run.stderr
+    }
+}
+
+#[test]
+fn a_unit_from_its_first_key_on() {
+    let site = Site::with(&["ASA 5520"]);
+    let mut told = site.run("unit", &["show", "version"]);
+    for words in [
+        "--permanent anyconnect-premium=500 gtp-gprs=enabled encryption=3des-aes",
+        "--permanent security-contexts=10",
+        "--weeks 8 botnet-traffic-filter=enabled",
+        "--days 62 uc-proxy-sessions=24",
+    ] {
+        told.push_str(&site.license("unit", SERIAL, words));
+    }
+    told.push_str(&site.run("unit", &["show", "version"]));
+    told.push_str(&site.run("unit", &["show", "activation-key", "detail"]));
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn listings_of_other_models() {
+    let mut told = String::new();
+    for (model, licences) in [
+        (&["ASA 5505"][..], "--permanent inside-hosts=50"),
+        (&["ASA 5505", "--tier", "security-plus"], "--permanent anyconnect-essentials=25"),
+        (&["ASA 5510"], "--permanent security-plus=enabled shared-server=12000"),
+        (&["ASA 5515-X"], "--permanent ips-module=enabled"),
+        (&["ASA 5516-X"], "--permanent encryption=3des-aes"),
+        (&["ISA 3000"], "--permanent anyconnect-apex=enabled"),
+    ] {
+        let site = Site::with(model);
+        site.license("unit", SERIAL, licences);
+        told.push_str(&site.run("unit", &["show", "version"]));
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn keys_overwrite_stack_and_take_turns() {
+    let site = Site::with(&["ASA 5520"]);
+    let enter = |words| site.license("unit", SERIAL, words);
+    let first = site.issue(SERIAL, "--weeks 8 anyconnect-premium=1000");
+    let mut told = site.run("unit", &["activation-key", &first]);
+    told += &site.run("unit", &["activation-key", &first]);
+    told += &enter("--weeks 8 anyconnect-premium=1000");
+    told += &enter("--weeks 8 anyconnect-premium=2500");
+    let words: Vec<_> = first.split(' ').collect();
+    let with = |verb| [&["activation-key"], &words[..], &[verb]].concat();
+    told += &site.run("unit", &with("activate"));
+    told += &site.run("unit", &with("deactivate"));
+    told += &enter("--permanent encryption=3des-aes anyconnect-premium=100");
+    // The key of all zeros takes the strong encryption away, at the next reload.
+    told += &site.run("unit", &["activation-key", "0", "0", "0", "0", "0"]);
+    told += &site.run("unit", &["show", "activation-key", "detail"]);
+    told += &site.run("unit", &["reload"]);
+    told += &site.run("unit", &["show", "version"]);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_pair_lists_both_licences() {
+    let site = Site::with(&["ASA 5520"]);
+    site.init("mate", "JMX0912K04K", &["ASA 5520"]);
+    let mate = site.path("mate");
+    let form = ["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()];
+    site.license("unit", SERIAL, "--permanent encryption=3des-aes anyconnect-premium=500");
+    let mut told = site.refused(&form);
+    told += &site.refused(&["show", "failover", "license"]);
+    site.license("mate", "JMX0912K04K", "--permanent encryption=3des-aes");
+    site.license("mate", "JMX0912K04K", "--weeks 8 botnet-traffic-filter=enabled");
+    told += &site.run("unit", &form);
+    told += &site.run("unit", &["show", "failover", "license"]);
+    told += &site.run("unit", &["show", "version"]);
+    let report: Json =
+        serde_json::from_str(&site.run("unit", &["show", "version", "--json"])).unwrap();
+    assert_eq!(report["failover"]["units"], serde_json::json!([SERIAL, "JMX0912K04K"]));
+    told += &site.run("unit", &["downgrade-check", "--to", "8.2"]);
+    site.run("unit", &["configure", "failover=off"]);
+    told += &site.refused(&["show", "failover", "license"]);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_is_configured_is_kept_and_cleared() {
+    let site = Site::with(&["ASA 5520"]);
+    let total = || {
+        let explained = site.run("unit", &["show", "license", "explain", "--json"]);
+        let report: Json = serde_json::from_str(&explained).unwrap();
+        report["limits"]["total-vpn"]["allowed"].as_u64()
+    };
+    assert_eq!(total(), Some(750));
+    site.run("unit", &["configure", "contexts=multiple", "total-vpn=100"]);
+    assert_eq!(total(), Some(100));
+    // One of two is refused: neither is set.
+    site.refused(&["configure", "total-vpn=50", "contexts=three"]);
+    assert_eq!(total(), Some(100));
+    // An own limit is no part of the licence.
+    assert!(
+        site.run("unit", &["show", "version"]).contains("Total VPN Peers                   : 750")
+    );
+    site.run("unit", &["configure", "--clear"]);
+    assert_eq!(total(), Some(750));
+}
+
+#[test]
+fn a_refused_key_changes_nothing() {
+    let site = Site::with(&["ASA 5520"]);
+    site.license("unit", SERIAL, "--permanent anyconnect-premium=100");
+    let another = site.issue("JMX0912K04K", "--permanent gtp-gprs=enabled");
+    let lacking = site.issue(SERIAL, "--permanent ips-module=enabled");
+    let timed = site.issue(SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
+    let mut told = String::new();
+    for key in [
+        "1 2 3 4",
+        "1 2 3 4 5 6",
+        "1 2 3 4 0xg",
+        "1 2 3 4 123456789",
+        "1 2 3 4 5",
+        &another,
+        &lacking,
+    ] {
+        told += &site.refused(&["activation-key", key]);
+    }
+    told += &site.refused(&["activation-key", &timed, "activate"]);
+    told += &site.refused(&["activation-key", "activate"]);
+    told += &site.refused(&["downgrade-check", "--to", "eight"]);
+    let small = Site::with(&["ASA 5506-X"]);
+    told += &small.refused(&["activation-key", &timed]);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn the_authority_refuses_what_is_not_sold() {
+    let site = Site::new();
+    let authority = site.path("authority");
+    let mut told = String::new();
+    for words in [
+        "--serial JMX0912K04J --permanent anyconnect-premium=60",
+        "--serial JMX0912K04J --permanent botnet-traffic-filter=enabled",
+        "--serial JMX0912K04J --weeks 0 botnet-traffic-filter=enabled",
+        "--serial JMX0912K04J --weeks 4294967295 botnet-traffic-filter=enabled",
+        "--serial JMX0912K04J --permanent warp-drive=enabled",
+        "--serial JMX0912K04J --permanent gtp-gprs",
+        "--serial JMX --permanent gtp-gprs=enabled",
+    ] {
+        let before = fs::read(&authority).unwrap();
+        let mut args = vec!["issue", "--authority", authority.to_str().unwrap()];
+        args.extend(words.split_whitespace());
+        let run = tollgate(&args);
+        assert_ne!(run.status, Some(0));
+        assert!(fs::read(&authority).unwrap() == before, "nothing is registered");
+        told += &run.stderr;
+    }
+    insta::assert_snapshot!(told);
+}
+
+/// The authority's file is not needed where the unit is: its own secret is.
+#[test]
+fn a_unit_with_its_own_secret_alone() {
+    let site = Site::new();
+    let (authority, secret) = (site.path("authority"), site.path("secret"));
+    let (authority, secret) = (authority.to_str().unwrap(), secret.to_str().unwrap());
+    let unit_secret = ["authority", "unit-secret", "--file", authority, "--serial", SERIAL];
+    printed(&[&unit_secret[..], &["--to", secret]].concat());
+    assert_eq!(fs::read_to_string(secret).unwrap().len(), 65);
+    let init = ["device", "init", "--model", "ASA 5520", "--serial", SERIAL];
+    site.run("unit", &[&init[..], &["--unit-secret", secret]].concat());
+    let told = site.license("unit", SERIAL, "--permanent gtp-gprs=enabled");
+    assert!(told.starts_with("the permanent activation key is now 0x"), "{told}");
+    fs::write(secret, "0123").unwrap();
+    let run = site.try_run("other", &[&init[..], &["--unit-secret", secret]].concat());
+    assert!(run.stderr.contains("is no unit's secret, which is 64 hexadecimal digits"));
+    assert!(!site.path("other").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("authority");
+    let file = path.to_str().unwrap();
+    printed(&["authority", "init", "--file", file]);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&path).unwrap();
+    let run = tollgate(&["authority", "init", "--file", file]);
+    assert!(run.stderr.contains("is there already and is not overwritten"), "{}", run.stderr);
+    assert!(fs::read(&path).unwrap() == before);
+}
+
+/// The parsers that network automation runs against real units read every licence line of ours.
+///
+/// Needs Python with ntc-templates, pyATS and Genie: CONTRIBUTING.md has the command.
+#[test]
+#[ignore = "needs Python with ntc-templates and Genie; see CONTRIBUTING.md"]
+fn parsers_of_real_units_read_our_listing() {
+    let python = std::env::var_os("TOLLGATE_ASA_PYTHON").expect("TOLLGATE_ASA_PYTHON: a Python");
+    for (model, permanent, timed) in [
+        ("ASA 5520", "anyconnect-premium=500 gtp-gprs=enabled encryption=3des-aes", true),
+        ("ASA 5540", "shared-server=12000 advanced-endpoint-assessment=enabled", true),
+        ("ASA 5515-X", "ips-module=enabled encryption=3des-aes", false),
+        ("ASA 5516-X", "encryption=3des-aes", false),
+    ] {
+        let site = Site::with(&[model]);
+        site.license("unit", SERIAL, &format!("--permanent {permanent}"));
+        if timed {
+            site.license("unit", SERIAL, "--days 62 uc-proxy-sessions=24");
+            site.license("unit", SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
+        }
+        let text = site.path("version.txt");
+        fs::write(&text, site.run("unit", &["show", "version"])).unwrap();
+        let json = site.path("version.json");
+        fs::write(&json, site.run("unit", &["show", "version", "--json"])).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/asa-parsers.py");
+        let run = Command::new(&python).arg(script).arg(&text).arg(&json).output().unwrap();
+        let (out, error) =
+            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success(), "{model}: {out}{error}");
+        println!("{model}: {out}");
+    }
+}
