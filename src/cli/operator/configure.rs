@@ -8,7 +8,7 @@ use clap::Args;
 use super::{looked_at, opened};
 use crate::cli::Failure;
 use crate::cli::unit::split;
-use crate::license::{Configuration, GroupMode};
+use crate::license::GroupMode;
 use crate::store::Device;
 
 /// Configures the unit: settings, own limits, failover. All of it is set or nothing.
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Configure {
     /// The file of another unit of the group; its keys are taken into this unit's file
     #[arg(long, value_name = "FILE")]
     mate: Vec<PathBuf>,
-    /// First set everything to what it was when the unit was shipped; its keys stay
+    /// First leave the group and set every limit as on a new unit; modes, hardware and keys stay
     #[arg(long)]
     clear: bool,
 }
@@ -35,7 +35,9 @@ impl Configure {
         let (file, mut device) = opened(state)?;
         if self.clear {
             device.leave();
-            device.configure(Configuration::default());
+            let mut configuration = device.configuration().clone();
+            configuration.clear();
+            device.configure(configuration);
         }
         for setting in &self.settings {
             match split(setting, "configure", "KEY=VALUE")? {
