@@ -193,6 +193,38 @@ fn owners_are_trusted_when_all_of_them_have_settled() {
     });
 }
 
+#[test]
+fn a_door_opens_while_its_epoch_closes() {
+    explore_bounded(3, || {
+        let counter = counter(2);
+        let mut there = counter.seat();
+        let mut here = open_seat(&counter);
+        let thread = thread::spawn(move || admit(&mut there, 1));
+        counter.set_limit(1);
+        let after = u64::from(here.admit());
+        let other = thread.join().expect("no panic");
+        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
+        assert_nothing_lost(&counter, after + other, 2);
+    });
+}
+
+/// What its cell was settled at is still to be read when a later epoch has come and gone.
+#[test]
+fn a_worker_sleeps_through_an_epoch() {
+    explore_bounded(2, || {
+        let counter = counter(4);
+        let [mut here, mut there] = open_seats(&counter);
+        let thread = thread::spawn(move || (admit(&mut there, 1), there));
+        counter.set_limit(0);
+        counter.set_limit(4);
+        let admitted = admit(&mut here, 1);
+        counter.set_limit(0);
+        let (other, there) = thread.join().expect("no panic");
+        drop((here, there));
+        assert_nothing_lost(&counter, admitted + other, 4);
+    });
+}
+
 /// The fallback: doors are guarded, and looked at a second time behind a full fence.
 #[test]
 fn without_membarrier_the_door_is_looked_at_twice() {

@@ -44,7 +44,7 @@ impl Visit<'_> {
 
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
-        // Release: partner is the Acquire in `visit`. loom: an_epoch_that_wraps_is_not_mistaken
+        // Release: partner is the Acquire in `visit`.
         self.visitors.fetch_sub(1, Ordering::Release);
     }
 }
@@ -52,7 +52,9 @@ impl Drop for Visit<'_> {
 impl Central {
     pub(super) fn visit(&self) -> Visit<'_> {
         // Acquire: partner is the Release of `Visit::drop`: every era that was begun by somebody
-        // who has left is seen. loom: an_epoch_that_wraps_is_not_mistaken
+        // who has left is seen. No loom test fails without: loom keeps an atomic's last seven
+        // stores, and a word that could be mistaken is older. That eras are begun by visitors who
+        // were alone, and once, has one: an_epoch_that_wraps_is_not_mistaken
         let alone = self.visitors.fetch_add(1, Ordering::Acquire) == 0;
         Visit { visitors: &self.visitors, alone }
     }
