@@ -56,6 +56,20 @@ fn assert_nothing_lost(counter: &Counter, in_use: u64, limit: u64) {
     assert_eq!(seat.admit_up_to(limit + 1), limit);
 }
 
+/// One admits while the limit of two becomes one, and the other after it has.
+fn assert_one_is_admitted_while_one_becomes_the_limit(
+    counter: &Counter,
+    mut here: Seat,
+    mut there: Seat,
+) {
+    let thread = thread::spawn(move || admit(&mut there, 1));
+    counter.set_limit(1);
+    let after = u64::from(here.admit());
+    let other = thread.join().expect("no panic");
+    assert!(after + other <= 1, "one is allowed, and nothing was in use before");
+    assert_nothing_lost(counter, after + other, 2);
+}
+
 #[test]
 fn never_over_the_limit_while_shares_are_taken_back() {
     explore_bounded(3, || {
@@ -167,13 +181,8 @@ fn a_helper_that_is_late_leaves_the_next_epoch_alone() {
 fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     explore_bounded(4, || {
         let counter = counter(2);
-        let [mut here, mut there] = open_seats(&counter);
-        let thread = thread::spawn(move || admit(&mut there, 1));
-        counter.set_limit(1);
-        let after = u64::from(here.admit());
-        let other = thread.join().expect("no panic");
-        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
-        assert_nothing_lost(&counter, after + other, 2);
+        let [here, there] = open_seats(&counter);
+        assert_one_is_admitted_while_one_becomes_the_limit(&counter, here, there);
     });
 }
 
@@ -183,13 +192,8 @@ fn owners_are_trusted_when_all_of_them_have_settled() {
     explore_bounded(3, || {
         let counter = Counter::with_layout(2, Layout { patience: 2, ..layout(2) });
         // Of the first cell there is nothing to settle: that says nothing of the other one.
-        let (mut here, mut there) = (counter.seat(), open_seat(&counter));
-        let thread = thread::spawn(move || admit(&mut there, 1));
-        counter.set_limit(1);
-        let after = u64::from(here.admit());
-        let other = thread.join().expect("no panic");
-        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
-        assert_nothing_lost(&counter, after + other, 2);
+        let (here, there) = (counter.seat(), open_seat(&counter));
+        assert_one_is_admitted_while_one_becomes_the_limit(&counter, here, there);
     });
 }
 
@@ -197,14 +201,9 @@ fn owners_are_trusted_when_all_of_them_have_settled() {
 fn a_door_opens_while_its_epoch_closes() {
     explore_bounded(3, || {
         let counter = counter(2);
-        let mut there = counter.seat();
-        let mut here = open_seat(&counter);
-        let thread = thread::spawn(move || admit(&mut there, 1));
-        counter.set_limit(1);
-        let after = u64::from(here.admit());
-        let other = thread.join().expect("no panic");
-        assert!(after + other <= 1, "one is allowed, and nothing was in use before");
-        assert_nothing_lost(&counter, after + other, 2);
+        let there = counter.seat();
+        let here = open_seat(&counter);
+        assert_one_is_admitted_while_one_becomes_the_limit(&counter, here, there);
     });
 }
 
