@@ -321,6 +321,24 @@ fn a_worker_that_leaves_during_a_close_takes_nothing_with_it() {
     });
 }
 
+/// The cell is shut, and not settled yet, when its next owner comes and gives back.
+#[test]
+fn a_worker_that_comes_during_a_close_gives_back_once() {
+    explore_bounded(3, || {
+        let counter = counter(2);
+        let [mut here, mut there] = open_seats(&counter);
+        assert!(here.admit() && there.admit());
+        let follows = counter.clone();
+        let thread = thread::spawn(move || {
+            drop(there);
+            assert!(follows.seat().release(1));
+        });
+        let again = u64::from(here.admit());
+        thread.join().expect("no panic");
+        assert_nothing_lost(&counter, 1 + again, 2);
+    });
+}
+
 #[test]
 fn a_worker_without_a_cell_counts_in_the_word() {
     explore_bounded(3, || {

@@ -3,13 +3,92 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytemuck::Pod;
+use loom::thread::{self, ThreadId};
 
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::Ordering;
 
-/// Eight bytes of any plain type in a loom `AtomicU64`.
+/// A loom `AtomicU64`, with all the orders of its operations tried.
+///
+/// loom remembers one access to an atomic. Where a thread loads and then stores or swaps, its own
+/// load hides the load of another thread before it, and loom never tries what that one would have
+/// seen after the store. So every load leaves a mark of its thread that every change touches; no
+/// thread is preempted between an operation and its marks.
+#[derive(Debug)]
+pub(crate) struct AtomicU64 {
+    bits: Bits,
+    /// One for each thread that loads, in the order of `readers`.
+    marks: [Bits; loom::MAX_THREADS],
+    readers: std::sync::Mutex<Vec<ThreadId>>,
+}
+
+type Bits = loom::sync::atomic::AtomicU64;
+
+impl AtomicU64 {
+    pub(crate) fn new(value: u64) -> Self {
+        let marks = std::array::from_fn(|_| Bits::new(0));
+        Self { bits: Bits::new(value), marks, readers: std::sync::Mutex::default() }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        let value = self.bits.load(order);
+        let place = {
+            let reader = thread::current().id();
+            let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.iter().position(|other| *other == reader).unwrap_or_else(|| {
+                readers.push(reader);
+                readers.len() - 1
+            })
+        };
+        Self::touch(&self.marks[place..=place]);
+        value
+    }
+
+    /// The atomic, for a change of it.
+    fn changed(&self) -> &Bits {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).len();
+        Self::touch(&self.marks[..readers]);
+        &self.bits
+    }
+
+    /// Changes marks, with no other thread in between.
+    fn touch(marks: &[Bits]) {
+        loom::stop_exploring();
+        marks.iter().for_each(|mark| mark.store(0, Ordering::Relaxed));
+        loom::explore();
+    }
+
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        self.changed().store(value, order);
+    }
+
+    pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        self.changed().fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
+        self.changed().fetch_sub(value, order)
+    }
+
+    pub(crate) fn fetch_max(&self, value: u64, order: Ordering) -> u64 {
+        self.changed().fetch_max(value, order)
+    }
+
+    /// loom's strong exchange: a spurious failure would only repeat a turn of the loop.
+    pub(crate) fn compare_exchange_weak(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.changed().compare_exchange(current, new, success, failure)
+    }
+}
+
+/// Eight bytes of any plain type in an [`AtomicU64`].
 #[derive(Debug)]
 pub(crate) struct Atomic<T> {
     bits: AtomicU64,
@@ -36,7 +115,9 @@ impl<T: Pod> Atomic<T> {
         success: Ordering,
         failure: Ordering,
     ) -> Result<T, T> {
-        self.compare_exchange_weak(current, new, success, failure)
+        let (current, new) = (bytemuck::cast(current), bytemuck::cast(new));
+        let changed = self.bits.compare_exchange_weak(current, new, success, failure);
+        changed.map(bytemuck::cast).map_err(bytemuck::cast)
     }
 
     pub(crate) fn compare_exchange_weak(
@@ -46,12 +127,7 @@ impl<T: Pod> Atomic<T> {
         success: Ordering,
         failure: Ordering,
     ) -> Result<T, T> {
-        let (current, new) = (bytemuck::cast(current), bytemuck::cast(new));
-        // loom's strong exchange: a spurious failure would only repeat a turn of the loop.
-        match self.bits.compare_exchange(current, new, success, failure) {
-            Ok(seen) => Ok(bytemuck::cast(seen)),
-            Err(seen) => Err(bytemuck::cast(seen)),
-        }
+        self.compare_exchange(current, new, success, failure)
     }
 }
 

@@ -107,10 +107,16 @@ impl Cell {
 
     /// What a new owner has in hand. The caller follows the owner before it.
     pub(super) fn hand(&self) -> Hand {
-        // Acquire: partner is the Release of the closers. A door that was closed is only seen so
-        // later, by `admit` or `release`.
-        let open = self.door.load(Ordering::Acquire);
-        if open.is_open() { Hand(self.base().wrapping_add(open.value())) } else { Hand::CLOSED }
+        // Acquire: partner is the Release of the closers. A door that is closed later is seen by
+        // `admit` or `release`.
+        let door = self.door.load(Ordering::Acquire);
+        if door.is_open() {
+            return Hand(self.base().wrapping_add(door.value()));
+        }
+        // Settled before anything is given back here: a closer that has not read the totals yet
+        // would add it to the share. loom: a_worker_that_comes_during_a_close_gives_back_once
+        self.settle_at(self.taken_by_owner());
+        Hand::CLOSED
     }
 
     fn base(&self) -> i64 {
