@@ -84,7 +84,7 @@ fn never_over_the_limit_while_shares_are_taken_back() {
 
 #[test]
 fn never_over_the_limit_with_three_threads() {
-    explore_bounded(2, || {
+    explore_bounded(1, || {
         let counter = Counter::with_layout(3, layout(3));
         let seats = [counter.seat(), counter.seat()];
         let mut here = counter.seat();
@@ -102,7 +102,7 @@ fn never_over_the_limit_with_three_threads() {
 /// and gives back.
 #[test]
 fn never_refused_while_there_is_room() {
-    explore_bounded(3, || {
+    explore_bounded(2, || {
         let counter = counter(2);
         let [here, mut there] = open_seats(&counter);
         let thread = thread::spawn(move || {
@@ -399,7 +399,7 @@ fn usage_does_not_mix_two_epochs() {
 /// taken for the present one.
 #[test]
 fn an_epoch_that_wraps_is_not_mistaken() {
-    explore_bounded(2, || {
+    explore_bounded(1, || {
         let layout = Layout { epoch_bits: 2, ..layout(2) };
         let counter = Counter::with_layout(2, layout);
         let [mut here, mut there] = open_seats(&counter);
@@ -530,7 +530,7 @@ mod handover {
     /// From a share: only the owner's own store says that the unit is free.
     #[test]
     fn a_shared_unit_hands_over_what_its_holder_wrote() {
-        explore_bounded(4, || {
+        explore_bounded(3, || {
             let counter = Counter::with_layout(1, layout(1));
             let mut seat = open_seat(&counter);
             let held = Arc::new(UnsafeCell::new(0));

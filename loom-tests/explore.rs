@@ -15,11 +15,13 @@ pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
     loom::model(scenario);
 }
 
-/// Explores `scenario` with at most `preemptions` of them.
+/// Explores `scenario` with at most `preemptions` of them, and `TOLLGATE_LOOM_DEEPER` more.
 #[cfg(tollgate_loom)]
 pub(crate) fn explore_bounded(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(preemptions);
+    let deeper = std::env::var("TOLLGATE_LOOM_DEEPER").ok();
+    let deeper = deeper.map_or(0, |deeper| deeper.parse().expect("a number of preemptions"));
+    model.preemption_bound = Some(preemptions + deeper);
     model.max_branches = 5_000;
     model.check(scenario);
 }

@@ -3,7 +3,8 @@
 //! Four of the crates that the gate rests on do not run under loom and get stand-ins there, and so
 //! do words that are many and decide nothing:
 //!
-//! * `Atomic<T>` becomes a loom `AtomicU64` that carries the same eight bytes: nothing is lost;
+//! * `Atomic<T>` becomes a loom `AtomicU64` that carries the same eight bytes: nothing is lost.
+//!   Around both stands a wrapper without which loom leaves orders out: see `sync/model.rs`;
 //! * `ArcSwap` becomes a loom mutex around an `Arc`, so what loom explores has *more*
 //!   synchronisation than arc-swap gives. The gate therefore never relies on arc-swap for an
 //!   ordering: counters are published by their own words, the snapshot only explains them;

@@ -46,11 +46,11 @@ impl AtomicU64 {
         value
     }
 
-    /// The atomic, for a change of it.
-    fn changed(&self) -> &Bits {
+    fn change<R>(&self, change: impl FnOnce(&Bits) -> R) -> R {
+        let result = change(&self.bits);
         let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).len();
         Self::touch(&self.marks[..readers]);
-        &self.bits
+        result
     }
 
     /// Changes marks, with no other thread in between.
@@ -61,19 +61,19 @@ impl AtomicU64 {
     }
 
     pub(crate) fn store(&self, value: u64, order: Ordering) {
-        self.changed().store(value, order);
+        self.change(|bits| bits.store(value, order));
     }
 
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
-        self.changed().fetch_add(value, order)
+        self.change(|bits| bits.fetch_add(value, order))
     }
 
     pub(crate) fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
-        self.changed().fetch_sub(value, order)
+        self.change(|bits| bits.fetch_sub(value, order))
     }
 
     pub(crate) fn fetch_max(&self, value: u64, order: Ordering) -> u64 {
-        self.changed().fetch_max(value, order)
+        self.change(|bits| bits.fetch_max(value, order))
     }
 
     /// loom's strong exchange: a spurious failure would only repeat a turn of the loop.
@@ -84,7 +84,7 @@ impl AtomicU64 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
-        self.changed().compare_exchange(current, new, success, failure)
+        self.change(|bits| bits.compare_exchange(current, new, success, failure))
     }
 }
 

@@ -12,7 +12,9 @@
 //!
 //! C3 and C4 of the [counter](super). While the door is open or closing its owner has at most one
 //! operation under way, and that moves one total: whichever of its two values a closer reads, what
-//! it adds up was true before the operation or after it. Of the door's changes only opening is the
+//! it adds up was true before the operation or after it. What an owner does behind a door that it
+//! knows is closed moves the totals as well: so nobody knows it before the cell is settled, and who
+//! comes to a cell that is closing settles it first. Of the door's changes only opening is the
 //! owner's alone:
 //!
 //! ```text
