@@ -227,7 +227,7 @@ fn a_worker_sleeps_through_an_epoch() {
 /// The fallback: doors are guarded, and looked at a second time behind a full fence.
 #[test]
 fn without_membarrier_the_door_is_looked_at_twice() {
-    explore_without_membarrier(4, || {
+    explore_without_membarrier(3, || {
         let counter = Counter::with_layout(2, Layout { fence: Fence::Full, ..layout(2) });
         let [mut here, mut there] = open_seats(&counter);
         let thread = thread::spawn(move || (admit(&mut there, 1), there));

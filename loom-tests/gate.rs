@@ -56,7 +56,7 @@ fn never_over_the_limit_with_three_threads() {
 
 #[test]
 fn never_refused_while_there_is_room() {
-    explore_bounded(4, || {
+    explore_bounded(3, || {
         let gate = gate(&[(Limit::FirewallConns, 2)]);
         threads(&gate, 2, |worker, _| {
             for _ in 0..2 {
@@ -88,7 +88,7 @@ fn all_limits_of_an_admission_or_none() {
 /// Each limit of a word has a peak of its own, and what raises one leaves the others.
 #[test]
 fn the_peaks_of_limits_in_one_word_are_kept_apart() {
-    explore(|| {
+    explore_bounded(4, || {
         let gate = gate(&[(Limit::Anyconnect, 1), (Limit::OtherVpn, 1)]);
         threads(&gate, 2, |worker, index| {
             let kind = [Kind::Anyconnect, Kind::Ikev2L2l][index];
