@@ -12,17 +12,22 @@ pub(crate) use std::thread;
 /// Explores `scenario` without a bound on preemptions.
 #[cfg(tollgate_loom)]
 pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
-    loom::model(scenario);
+    model(None, scenario);
 }
 
 /// Explores `scenario` with at most `preemptions` of them, and `TOLLGATE_LOOM_DEEPER` more.
 #[cfg(tollgate_loom)]
 pub(crate) fn explore_bounded(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut model = loom::model::Builder::new();
     let deeper = std::env::var("TOLLGATE_LOOM_DEEPER").ok();
     let deeper = deeper.map_or(0, |deeper| deeper.parse().expect("a number of preemptions"));
-    model.preemption_bound = Some(preemptions + deeper);
-    model.max_branches = 5_000;
+    model(Some(preemptions + deeper), scenario);
+}
+
+#[cfg(tollgate_loom)]
+fn model(preemptions: Option<usize>, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = preemptions;
+    model.max_branches = 20_000;
     model.check(scenario);
 }
 

@@ -70,7 +70,7 @@ fn lowering_below_use_and_raising_again_is_exact() {
 /// Raised and lowered while a unit is given back: the release finds it in use at every moment.
 #[test]
 fn a_release_during_publish_is_not_excess() {
-    explore_bounded(3, || {
+    explore_bounded(2, || {
         let gate = gate(&[(CONNS, 1)]);
         let mut worker = gate.worker();
         let token = worker.admit(Kind::Connection).expect("room");

@@ -19,8 +19,8 @@ pub(crate) use loom::sync::atomic::Ordering;
 #[derive(Debug)]
 pub(crate) struct AtomicU64 {
     bits: Bits,
-    /// One for each thread that loads, in the order of `readers`.
-    marks: [Bits; loom::MAX_THREADS],
+    /// One for each thread that loads, in the order of `readers`. Boxed: stacks are small here.
+    marks: Box<[Bits]>,
     readers: std::sync::Mutex<Vec<ThreadId>>,
 }
 
@@ -28,7 +28,7 @@ type Bits = loom::sync::atomic::AtomicU64;
 
 impl AtomicU64 {
     pub(crate) fn new(value: u64) -> Self {
-        let marks = std::array::from_fn(|_| Bits::new(0));
+        let marks = (0..loom::MAX_THREADS).map(|_| Bits::new(0)).collect();
         Self { bits: Bits::new(value), marks, readers: std::sync::Mutex::default() }
     }
 
