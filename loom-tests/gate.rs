@@ -3,9 +3,9 @@
 use tollgate::gate::{Gate, Refusal, Token, Worker};
 use tollgate::license::{Kind, Limit};
 
-use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, thread};
 #[cfg(not(tollgate_loom))]
-use crate::explore::{license, sharing_gate};
+use crate::explore::license;
+use crate::explore::{assert_nothing_lost, explore, explore_bounded, gate, sharing_gate, thread};
 
 /// Two or three threads that each run `work` on a worker of their own; what they return.
 fn threads<R: Send + 'static>(
@@ -64,6 +64,41 @@ fn never_refused_while_there_is_room() {
                 worker.release(token);
             }
         });
+        assert_nothing_lost(&gate);
+    });
+}
+
+/// A burst takes what there is room for, and is cut short only where there is none.
+#[test]
+fn a_burst_takes_what_there_is_room_for() {
+    explore_bounded(2, || {
+        let gate = sharing_gate(&[(Limit::FirewallConns, 3)]);
+        let bursts = threads(&gate, 2, |worker, _| {
+            let mut tokens = Vec::new();
+            let verdict = worker.admit_up_to(Kind::Connection, 2, |token| tokens.push(Ok(token)));
+            assert_eq!(verdict.is_ok(), tokens.len() == 2);
+            tokens
+        });
+        assert_eq!(bursts.iter().map(Vec::len).sum::<usize>(), 3);
+        assert_eq!(gate.usage(Limit::FirewallConns).refused, 1);
+        release_all(&gate, bursts.into_iter().flatten().collect());
+        assert_nothing_lost(&gate);
+    });
+}
+
+/// The same where a kind takes units of two limits, and the others are given back meanwhile.
+#[test]
+fn a_burst_is_never_cut_while_there_is_room() {
+    explore_bounded(3, || {
+        let gate = gate(&[(Limit::Anyconnect, 2), (Limit::TotalVpn, 2)]);
+        let bursts = threads(&gate, 2, |worker, index| {
+            let kind = [Kind::Anyconnect, Kind::Ikev2L2l][index];
+            let mut tokens = Vec::new();
+            let verdict = worker.admit_up_to(kind, 1, |token| tokens.push(token));
+            assert!(verdict.is_ok(), "two at most are in use");
+            tokens.into_iter().for_each(|token| worker.release(token));
+        });
+        assert_eq!(bursts.len(), 2);
         assert_nothing_lost(&gate);
     });
 }

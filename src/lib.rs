@@ -33,6 +33,7 @@
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
+//! | `capi` | the C interface (feature `capi`) | `gate`, `store` |
 //!
 //! Without default features only the first three are built.
 //!
@@ -70,6 +71,8 @@ pub mod catalogue;
 pub mod gate;
 pub mod license;
 
+#[cfg(feature = "capi")]
+pub mod capi;
 #[cfg(feature = "capture")]
 pub mod capture;
 #[cfg(feature = "cli")]

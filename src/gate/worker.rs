@@ -114,6 +114,60 @@ impl Worker {
         self.inner.admit_connection(&self.stats, hosts)
     }
 
+    /// Admits as many of `units` of `kind` as there is room for; each is handed to `keep`.
+    ///
+    /// For a burst of packets, or a block of session identifiers. Connections far below their limit
+    /// are admitted in one step, all of them together; the other kinds one after another, each in
+    /// all of its limits. A burst that is cut short counts as one refusal.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`], when not all of them were admitted: after those that were, a limit of this
+    /// kind had no room at some instant of the call. Those stay admitted.
+    ///
+    /// ```
+    /// # use tollgate::catalogue;
+    /// # use tollgate::gate::Gate;
+    /// # use tollgate::license::{Kind, Limit, RunningLicense, Unit};
+    /// # let mut unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// unit.restrict(Limit::FirewallConns, 40);
+    /// let gate = Gate::new(RunningLicense::of(&unit));
+    /// let (mut worker, mut tokens) = (gate.worker(), Vec::new());
+    /// worker.admit_up_to(Kind::Connection, 32, |token| tokens.push(token))?;
+    /// let refusal = worker.admit_up_to(Kind::Connection, 32, |token| tokens.push(token));
+    /// assert_eq!(refusal.expect_err("8 are left").limit, Limit::FirewallConns);
+    /// assert_eq!(tokens.len(), 40);
+    /// tokens.into_iter().for_each(|token| worker.release(token));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn admit_up_to(
+        &mut self,
+        kind: Kind,
+        units: usize,
+        mut keep: impl FnMut(Token),
+    ) -> Result<(), Refusal> {
+        let Self { inner, stats, connections, verdict, .. } = self;
+        match connections {
+            Some(seat) if kind == Kind::Connection => {
+                let mut left = units as u64;
+                while left > 0 {
+                    // Less than was asked for is what there was at one instant; whether there is
+                    // more, only the next attempt can tell, and a refusal is nothing less.
+                    let granted = seat.admit_up_to(left);
+                    (0..granted).for_each(|_| keep(inner.enter(Token::new(kind))));
+                    left -= granted;
+                    if granted == 0 {
+                        return Err(verdict.again(inner));
+                    }
+                }
+                Ok(())
+            }
+            _ => (0..units).try_for_each(|_| inner.admit(stats, kind).map(&mut keep)),
+        }
+    }
+
     /// Gives back what `token` holds, whichever worker admitted it.
     ///
     /// A token is given back once. A debug build panics when it is given back twice or was never

@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
     ("store", &["catalogue", "license"]),
+    ("capi", &["catalogue", "license", "gate", "store"]),
     ("cli", &["catalogue", "license", "gate", "capture", "measure", "sim", "store"]),
 ];
 
