@@ -87,5 +87,10 @@ pub mod store;
 
 mod sync;
 
+/// The samples of `docs/embedding.md` compile, and do what they say.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}
+
 pub use gate::{Gate, Permit, Refusal, Token, Usage, Worker};
 pub use license::{Allowance, Kind, Limit, RunningLicense, Unit};

@@ -107,7 +107,10 @@ pub unsafe extern "C" fn tg_unit_set(
 /// Frees a unit. Licences that were computed from it stay. Null is nothing to free.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_unit_free(unit: Option<Box<TgUnit>>) {
-    guarded(|| Ok(drop(unit)));
+    guarded(|| {
+        drop(unit);
+        Ok(())
+    });
 }
 
 /// Computes what is in force on a unit. Free it with tg_license_free; a gate that runs it keeps
@@ -156,7 +159,10 @@ fn read(_path: &str) -> Result<RunningLicense, Failure> {
 /// Frees a licence. Null is nothing to free.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_license_free(license: Option<Box<TgLicense>>) {
-    guarded(|| Ok(drop(license)));
+    guarded(|| {
+        drop(license);
+        Ok(())
+    });
 }
 
 /// Makes a gate that runs `license`, with nothing in use. Free it with tg_gate_free.
@@ -211,5 +217,8 @@ pub extern "C" fn tg_gate_pays_for_fences(gate: Option<&TgGate>) -> bool {
 /// nothing to free.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_free(gate: Option<Box<TgGate>>) {
-    guarded(|| Ok(drop(gate)));
+    guarded(|| {
+        drop(gate);
+        Ok(())
+    });
 }

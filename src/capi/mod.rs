@@ -24,6 +24,10 @@
     unsafe_code,
     reason = "symbols and strings of C: checked where it can be, told where not"
 )]
+#![expect(
+    clippy::doc_markdown,
+    reason = "most of these comments are read in the header, by C's rules"
+)]
 
 mod control;
 mod names;

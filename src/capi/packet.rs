@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::names::kind as kind_of;
 use super::{TgGate, TgKind, TgLimit, TgStatus, guarded, needed};
-use crate::gate::{Host, HostPair, Part, Refusal, Token, Worker, Zone};
+use crate::gate::{Host, HostPair, Missed, Part, Refusal, Token, Worker, Zone};
 use crate::license::{Allowance, Kind};
 
 /// One packet thread's handle on a gate. It belongs to the thread that first admits or gives back
@@ -62,7 +62,10 @@ impl From<Token> for TgToken {
 impl TgToken {
     #[inline]
     fn token(self) -> Option<Token> {
-        if self.bits == 0 { None } else { Token::from_bits(self.bits) }
+        match Token::from_bits(self.bits) {
+            Some(token) if self.bits != 0 => Some(token),
+            _ => None,
+        }
     }
 }
 
@@ -158,7 +161,10 @@ pub extern "C" fn tg_worker_new(
 /// and tokens that it admitted stay valid on the gate's other workers. Null is nothing to free.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_worker_free(worker: Option<Box<TgWorker>>) {
-    guarded(|| Ok(drop(worker)));
+    guarded(|| {
+        drop(worker);
+        Ok(())
+    });
 }
 
 /// Admits one `kind` (enum tg_kind) on the thread's own worker.
@@ -174,13 +180,31 @@ pub extern "C" fn tg_admit(
     refusal: Option<&mut MaybeUninit<TgRefusal>>,
 ) -> TgStatus {
     let (Some(worker), Some(place)) = (worker, token) else { return TgStatus::NullPointer };
-    if kind == TgKind::Connection as u32 {
-        return answer(worker.of_this_thread().admit(Kind::Connection), place, refusal);
+    if kind != TgKind::Connection as u32 {
+        return admit_other(worker, kind, place, refusal);
     }
-    admit_other(worker, kind, place, refusal)
+    match worker.of_this_thread().admit_connection_from_share() {
+        Ok(token) => {
+            place.write(token.into());
+            TgStatus::Ok
+        }
+        Err(missed) => admit_connection_after(worker, missed, place, refusal),
+    }
 }
 
-/// A function of its own, so that a connection saves no registers for it.
+// Functions of their own, last of all: a connection far below its limit saves no registers for
+// them. That is most of what a call from C costs beyond one from Rust.
+
+#[inline(never)]
+fn admit_connection_after(
+    worker: &mut TgWorker,
+    missed: Missed,
+    place: &mut MaybeUninit<TgToken>,
+    refusal: Option<&mut MaybeUninit<TgRefusal>>,
+) -> TgStatus {
+    answer(worker.of_this_thread().admit_connection_after(missed), place, refusal)
+}
+
 #[inline(never)]
 fn admit_other(
     worker: &mut TgWorker,
@@ -300,7 +324,16 @@ pub unsafe extern "C" fn tg_admit_up_to(
 pub extern "C" fn tg_release(worker: Option<&mut TgWorker>, token: TgToken) -> TgStatus {
     let Some(worker) = worker else { return TgStatus::NullPointer };
     let Some(token) = token.token() else { return TgStatus::BadToken };
-    worker.of_this_thread().release(token);
+    if worker.of_this_thread().release_to_share(token) {
+        return TgStatus::Ok;
+    }
+    release_after(worker, token)
+}
+
+/// A function of its own for the same reason as those of an admission.
+#[inline(never)]
+fn release_after(worker: &mut TgWorker, token: Token) -> TgStatus {
+    worker.of_this_thread().release_after(token);
     TgStatus::Ok
 }
 

@@ -97,6 +97,8 @@ pub use permit::{ClientlessSession, Permit};
 pub use refusal::Refusal;
 pub use token::{Part, Token};
 pub use usage::Usage;
+#[cfg(feature = "capi")]
+pub(crate) use worker::Missed;
 pub use worker::{Burst, Worker};
 
 /// Admission control for one firewall, shared by all of its threads.

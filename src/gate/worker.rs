@@ -77,6 +77,69 @@ impl Worker {
         admit(inner, stats, connections.as_mut(), verdict, kind)
     }
 
+    /// The first half of [`admit`](Self::admit) for a connection: what is in the worker's share.
+    ///
+    /// What it misses is not a verdict, and ends with
+    /// [`admit_connection_after`](Self::admit_connection_after): in a function of its own, so that
+    /// one that other languages call saves no registers for it.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn admit_connection_from_share(&mut self) -> Result<Token, Missed> {
+        match self.connections.as_mut().map(Seat::admit_from_share) {
+            Some(Ok(())) => Ok(self.inner.enter(Token::new(Kind::Connection))),
+            Some(Err(miss)) => Err(Missed(Some(miss))),
+            None => Err(Missed(None)),
+        }
+    }
+
+    /// The other half.
+    #[cfg(feature = "capi")]
+    #[track_caller]
+    pub(crate) fn admit_connection_after(&mut self, missed: Missed) -> Result<Token, Refusal> {
+        let Self { inner, stats, connections, verdict, .. } = self;
+        let Missed(miss) = missed;
+        match (connections, miss) {
+            (Some(seat), Some(miss)) => {
+                if seat.admit_after(miss) {
+                    Ok(inner.enter(Token::new(Kind::Connection)))
+                } else {
+                    Err(verdict.again(inner))
+                }
+            }
+            _ => inner.admit(stats, Kind::Connection),
+        }
+    }
+
+    /// The first half of [`release`](Self::release) where connections are counted alone and `token`
+    /// is of one: whether that was all. Else it ends with [`release_after`](Self::release_after).
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn release_to_share(&mut self, token: Token) -> bool {
+        match &mut self.connections {
+            Some(seat) if token.is(Kind::Connection) => {
+                self.inner.leave(token);
+                seat.release_to_share()
+            }
+            _ => false,
+        }
+    }
+
+    /// The other half.
+    #[cfg(feature = "capi")]
+    #[track_caller]
+    pub(crate) fn release_after(&mut self, token: Token) {
+        match &mut self.connections {
+            Some(seat) if token.is(Kind::Connection) => {
+                if !seat.release_after() {
+                    self.stats.excess();
+                }
+            }
+            _ => self.inner.release(&self.stats, token),
+        }
+    }
+
     /// Admits a connection and, where the model limits them, the inside hosts that it brings in.
     ///
     /// Source: 9.1 guide, Table 5-1 footnote 2 (rules E56 – E64).
@@ -181,6 +244,12 @@ impl Worker {
         release(&self.inner, &self.stats, self.connections.as_mut(), token);
     }
 }
+
+/// What [`Worker::admit_connection_from_share`] has begun: the share's miss, where there is a share.
+#[cfg(feature = "capi")]
+#[must_use = "the admission ends with `admit_connection_after`"]
+#[derive(Debug)]
+pub(crate) struct Missed(Option<counter::Miss>);
 
 impl Drop for Worker {
     fn drop(&mut self) {

@@ -74,7 +74,7 @@ pub(super) struct Hand(i64);
 
 /// Why an operation has not been counted in the cell, as far as its owner knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Miss {
+pub(crate) enum Miss {
     /// The share does not suffice, or the door is closed. Nothing was stored.
     Short,
     /// The door was closed meanwhile: [`Cell::resolve`] tells whether it is counted.

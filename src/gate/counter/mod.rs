@@ -90,6 +90,8 @@ pub use self::seat::{Burst, Seat};
 use self::word::{Ask, MOST, MOST_CELLS, Sizes};
 use crate::sync::Fence;
 
+#[cfg(feature = "capi")]
+pub(crate) use self::cell::Miss;
 pub(crate) use self::central::Moment;
 pub(crate) use self::seat::Place;
 

@@ -77,6 +77,37 @@ impl Seat {
         }
     }
 
+    /// The first half of [`admit`](Self::admit): one unit of the share.
+    ///
+    /// A miss is not a verdict, and what was begun ends with [`admit_after`](Self::admit_after).
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn admit_from_share(&mut self) -> Result<(), Miss> {
+        self.cell.get().admit(1, self.hand)
+    }
+
+    /// The other half, for a caller that keeps it out of line.
+    #[cfg(feature = "capi")]
+    #[must_use = "a unit that was admitted is in use until it is released"]
+    pub(crate) fn admit_after(&mut self, miss: Miss) -> bool {
+        self.burst().take_one_elsewhere(miss)
+    }
+
+    /// The first half of [`release`](Self::release) for one unit: whether it went to the share.
+    ///
+    /// Where it did not, what was begun ends with [`release_after`](Self::release_after).
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn release_to_share(&mut self) -> bool {
+        self.index != NO_CELL && self.cell.get().release(1)
+    }
+
+    /// The other half: whether the unit was in use.
+    #[cfg(feature = "capi")]
+    pub(crate) fn release_after(&mut self) -> bool {
+        self.burst().release_elsewhere(1)
+    }
+
     /// Admits `units` at once, or none where not all of them fit.
     ///
     /// ```
