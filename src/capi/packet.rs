@@ -169,8 +169,8 @@ pub extern "C" fn tg_worker_free(worker: Option<Box<TgWorker>>) {
 
 /// Admits one `kind` (enum tg_kind) on the thread's own worker.
 ///
-/// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no room,
-/// nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
+/// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
+/// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
 /// as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_admit(
@@ -278,8 +278,8 @@ pub extern "C" fn tg_admit_connection(
 /// Admits as many of `count` units of `kind` as there is room for: their tokens are in the first
 /// *admitted places of `tokens`, the others are left as they were.
 ///
-/// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no room,
-/// and *refusal says which, unless refusal is null. Connections far below their limit are admitted
+/// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
+/// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
 /// in one step.
 ///
 /// # Safety
@@ -311,8 +311,8 @@ pub unsafe extern "C" fn tg_admit_up_to(
     }
 }
 
-/// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's own
-/// worker.
+/// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's
+/// own worker.
 ///
 /// Give back what was admitted, once. A release build notices a second time where nothing of the
 /// kind is in use, or few connections are free: it changes nothing then, and tg_gate_audit counts

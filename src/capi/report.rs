@@ -119,7 +119,8 @@ pub extern "C" fn tg_gate_audit(
 ///
 /// # Safety
 ///
-/// `text` has room for `room` bytes, which nobody else uses during the call; null where `room` is 0.
+/// `text` has room for `room` bytes, which nobody else uses during the call; null where `room`
+/// is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tg_gate_why(
     gate: Option<&TgGate>,

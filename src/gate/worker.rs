@@ -95,6 +95,7 @@ impl Worker {
 
     /// The other half.
     #[cfg(feature = "capi")]
+    #[expect(clippy::needless_pass_by_value, reason = "what was begun ends once")]
     #[track_caller]
     pub(crate) fn admit_connection_after(&mut self, missed: Missed) -> Result<Token, Refusal> {
         let Self { inner, stats, connections, verdict, .. } = self;
@@ -245,7 +246,8 @@ impl Worker {
     }
 }
 
-/// What [`Worker::admit_connection_from_share`] has begun: the share's miss, where there is a share.
+/// What [`Worker::admit_connection_from_share`] has begun: the share's miss, where
+/// there is a share.
 #[cfg(feature = "capi")]
 #[must_use = "the admission ends with `admit_connection_after`"]
 #[derive(Debug)]
