@@ -414,10 +414,13 @@ void tg_worker_free(tg_worker *worker);
 
 // Admits one `kind` (enum tg_kind) on the thread's own worker.
 //
-// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no room,
-// nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
+// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
+// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
 // as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
-tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
+tg_status tg_admit(tg_worker *worker,
+                   uint32_t kind,
+                   tg_token *token,
+                   tg_refusal *refusal);
 
 // Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 // in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
@@ -432,8 +435,8 @@ tg_status tg_admit_connection(tg_worker *worker,
 // Admits as many of `count` units of `kind` as there is room for: their tokens are in the first
 // *admitted places of `tokens`, the others are left as they were.
 //
-// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no room,
-// and *refusal says which, unless refusal is null. Connections far below their limit are admitted
+// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
+// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
 // in one step.
 //
 // # Safety
@@ -446,8 +449,8 @@ tg_status tg_admit_up_to(tg_worker *worker,
                          size_t *admitted,
                          tg_refusal *refusal);
 
-// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's own
-// worker.
+// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's
+// own worker.
 //
 // Give back what was admitted, once. A release build notices a second time where nothing of the
 // kind is in use, or few connections are free: it changes nothing then, and tg_gate_audit counts
@@ -488,7 +491,8 @@ tg_status tg_gate_audit(const tg_gate *gate, tg_audit *audit);
 //
 // # Safety
 //
-// `text` has room for `room` bytes, which nobody else uses during the call; null where `room` is 0.
+// `text` has room for `room` bytes, which nobody else uses during the call; null where `room`
+// is 0.
 size_t tg_gate_why(const tg_gate *gate, uint32_t limit, char *text, size_t room);
 
 // The name of an enum tg_kind on the command line and in scenarios, there for ever; null where no
@@ -590,10 +594,13 @@ void tg_worker_free(tg_worker *worker);
 
 // Admits one `kind` (enum tg_kind) on the thread's own worker.
 //
-// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no room,
-// nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
+// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
+// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
 // as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
-tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
+tg_status tg_admit(tg_worker *worker,
+                   uint32_t kind,
+                   tg_token *token,
+                   tg_refusal *refusal);
 
 // Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 // in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
@@ -608,8 +615,8 @@ tg_status tg_admit_connection(tg_worker *worker,
 // Admits as many of `count` units of `kind` as there is room for: their tokens are in the first
 // *admitted places of `tokens`, the others are left as they were.
 //
-// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no room,
-// and *refusal says which, unless refusal is null. Connections far below their limit are admitted
+// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
+// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
 // in one step.
 //
 // # Safety
@@ -622,8 +629,8 @@ tg_status tg_admit_up_to(tg_worker *worker,
                          size_t *admitted,
                          tg_refusal *refusal);
 
-// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's own
-// worker.
+// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's
+// own worker.
 //
 // Give back what was admitted, once. A release build notices a second time where nothing of the
 // kind is in use, or few connections are free: it changes nothing then, and tg_gate_audit counts
@@ -664,7 +671,8 @@ tg_status tg_gate_audit(const tg_gate *gate, tg_audit *audit);
 //
 // # Safety
 //
-// `text` has room for `room` bytes, which nobody else uses during the call; null where `room` is 0.
+// `text` has room for `room` bytes, which nobody else uses during the call; null where `room`
+// is 0.
 size_t tg_gate_why(const tg_gate *gate, uint32_t limit, char *text, size_t room);
 
 #ifdef __cplusplus
