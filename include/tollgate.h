@@ -415,12 +415,9 @@ void tg_worker_free(tg_worker *worker);
 // Admits one `kind` (enum tg_kind) on the thread's own worker.
 //
 // TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
-// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
-// as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
-tg_status tg_admit(tg_worker *worker,
-                   uint32_t kind,
-                   tg_token *token,
-                   tg_refusal *refusal);
+// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection
+// counts as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
+tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
 
 // Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 // in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
@@ -436,8 +433,8 @@ tg_status tg_admit_connection(tg_worker *worker,
 // *admitted places of `tokens`, the others are left as they were.
 //
 // TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
-// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
-// in one step.
+// room, and *refusal says which, unless refusal is null. Connections far below their limit are
+// admitted in one step.
 //
 // # Safety
 //
@@ -595,12 +592,9 @@ void tg_worker_free(tg_worker *worker);
 // Admits one `kind` (enum tg_kind) on the thread's own worker.
 //
 // TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
-// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
-// as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
-tg_status tg_admit(tg_worker *worker,
-                   uint32_t kind,
-                   tg_token *token,
-                   tg_refusal *refusal);
+// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection
+// counts as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
+tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
 
 // Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 // in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
@@ -616,8 +610,8 @@ tg_status tg_admit_connection(tg_worker *worker,
 // *admitted places of `tokens`, the others are left as they were.
 //
 // TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
-// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
-// in one step.
+// room, and *refusal says which, unless refusal is null. Connections far below their limit are
+// admitted in one step.
 //
 // # Safety
 //

@@ -170,8 +170,8 @@ pub extern "C" fn tg_worker_free(worker: Option<Box<TgWorker>>) {
 /// Admits one `kind` (enum tg_kind) on the thread's own worker.
 ///
 /// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
-/// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection counts
-/// as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
+/// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection
+/// counts as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_admit(
     worker: Option<&mut TgWorker>,
@@ -279,8 +279,8 @@ pub extern "C" fn tg_admit_connection(
 /// *admitted places of `tokens`, the others are left as they were.
 ///
 /// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
-/// room, and *refusal says which, unless refusal is null. Connections far below their limit are admitted
-/// in one step.
+/// room, and *refusal says which, unless refusal is null. Connections far below their limit are
+/// admitted in one step.
 ///
 /// # Safety
 ///
