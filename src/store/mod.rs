@@ -30,6 +30,7 @@ mod authority;
 mod device;
 mod file;
 mod moment;
+mod quiet;
 mod record;
 
 use std::io;
