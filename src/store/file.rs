@@ -155,10 +155,10 @@ fn existing<T: Stored>(path: &Path) -> Result<fs::File, StoreError> {
     }
 }
 
-struct Rows {
+pub(super) struct Rows {
     kind: String,
     format: u32,
-    record: Zeroizing<Vec<u8>>,
+    pub(super) record: Zeroizing<Vec<u8>>,
 }
 
 /// Writes a record in one transaction.
@@ -175,7 +175,7 @@ fn write<T: Stored>(backend: impl StorageBackend, record: &T) -> Result<(), Faul
 }
 
 /// The rows of a database in these bytes, or none where it is no database of ours.
-fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
+pub(super) fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
     if !bytes.starts_with(MAGIC) {
         return Ok(None);
     }
@@ -203,6 +203,16 @@ fn stored(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
         return Ok(None);
     };
     Ok(Some(Rows { kind, format, record }))
+}
+
+/// The bytes of a file that was created with the first record, and changed to the others.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn whole<T: Stored>(records: &[T]) -> Result<Vec<u8>, Fault> {
+    let path = tempfile::NamedTempFile::new()?;
+    for record in records {
+        write(FileBackend::new(path.reopen()?)?, record)?;
+    }
+    Ok(fs::read(path.path())?)
 }
 
 /// A file's bytes in memory. It says that something is beyond its end, where a damaged file asks

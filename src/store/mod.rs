@@ -29,6 +29,9 @@
 mod authority;
 mod device;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod moment;
 mod quiet;
 mod record;
@@ -38,7 +41,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authority::Office;
-pub use device::{Device, Events, Member};
+pub use device::{Device, Member, Occurrence};
 pub use file::{File, Stored};
 pub use moment::Moment;
 pub use record::DeviceRecord;
