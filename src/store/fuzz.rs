@@ -10,7 +10,7 @@ use super::file::{rows, whole};
 use super::{Device, DeviceRecord, Member, Moment, Office};
 use crate::catalogue::{self, Feature};
 use crate::license::key::{Authority, Grant, SECRET_LEN, Serial, UnitSecret};
-use crate::license::ring::Clock;
+use crate::license::ring::{Clock, TimedLicence};
 use crate::license::{GroupMode, Limit};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -60,7 +60,7 @@ fn moments(device: &Device) -> [Moment; 4] {
 
 fn timers(device: &Device) -> Vec<Duration> {
     let licences = device.members().iter().flat_map(|unit| unit.ring.time_based());
-    licences.map(|licence| licence.remaining()).collect()
+    licences.map(TimedLicence::remaining).collect()
 }
 
 /// Asks everything that a display asks.
@@ -78,7 +78,7 @@ fn consult(device: &Device) {
 /// Bytes as changes of a unit's file, four bytes each: what is read is one of the records that were
 /// written, or the file is refused.
 pub fn damage(data: &[u8]) {
-    let (file, records) = &*FILE;
+    let Written { file, records } = &*WRITTEN;
     let mut bytes = Zeroizing::new(file.clone());
     let (changes, rest) = data.as_chunks::<4>();
     for [low, middle, high, change] in changes {
@@ -95,13 +95,17 @@ pub fn damage(data: &[u8]) {
     }
 }
 
-/// A unit's file, which was changed once, and its two records.
-static FILE: LazyLock<(Vec<u8>, Vec<Zeroizing<Vec<u8>>>)> = LazyLock::new(|| {
-    let (alone, paired) = (unit(), pair());
-    let records = [&alone, &paired].map(DeviceRecord::of);
-    let bytes = whole(&records).expect("a file in memory");
+/// A unit's file and every record that was written to it.
+struct Written {
+    file: Vec<u8>,
+    records: Vec<Zeroizing<Vec<u8>>>,
+}
+
+static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
+    let records = [unit(), pair()].map(|device| DeviceRecord::of(&device));
+    let file = whole(&records).expect("a temporary file");
     let records = records.iter().map(|it| serde_json::to_vec(it).expect("plain values").into());
-    (bytes, records.collect())
+    Written { file, records: records.collect() }
 });
 
 fn secret(serial: &str) -> UnitSecret {

@@ -315,7 +315,7 @@ fn f8_time_ends_a_group() {
     mate.enter(timed_key("JMX0912K04K", ips, 1, weeks(8))).unwrap();
     device.form(GroupMode::ActiveStandby, mate.members()).unwrap();
     assert_eq!(device.save(file).unwrap(), None);
-    assert!(unit.at(&running(weeks(4) - days(1))).group().is_some());
+    assert!(unit.at(&running(days(27))).group().is_some());
     let (_, device, events) = Device::open(&unit.path(), &running(weeks(5))).unwrap();
     assert_eq!((device.group(), device.members().len()), (None, 1));
     let ended = |it: &Occurrence| match it {
