@@ -219,6 +219,26 @@ fn e38_a_cleared_tls_proxy_limit_is_told() {
     assert_eq!(site.run("unit", &["configure", "no", "failover"]), "configured\n");
 }
 
+/// A pair of a unit with itself would double its licences.
+#[test]
+fn a_unit_is_no_mate_of_its_own() {
+    let site = Site::with(&["ASA 5520"]);
+    fs::copy(site.path("unit"), site.path("copy")).unwrap();
+    for mate in ["unit", "copy"] {
+        let mate = site.path(mate);
+        let form = ["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()];
+        let told =
+            format!("tollgate: error: {SERIAL} is there twice; a group is of different units\n");
+        assert_eq!(site.refused(&form), told);
+    }
+    let nowhere = site.path("nowhere/unit");
+    let authority = site.path("authority");
+    let init = ["device", "init", "--model", "ASA 5520", "--serial", SERIAL, "--authority"];
+    let run = site.try_run("nowhere/unit", &[&init[..], &[authority.to_str().unwrap()]].concat());
+    let told = format!("`{}`: No such file or directory (os error 2)\n", nowhere.display());
+    assert_eq!(run.stderr, format!("tollgate: error: {told}"));
+}
+
 /// F8: a key on a unit of a standing pair is entered, and ends the pair if each unit needs its own.
 #[test]
 fn f8_a_key_that_the_mate_lacks_ends_the_pair() {

@@ -190,7 +190,7 @@ fn nothing_is_lost_when_the_process_is_killed() {
 }
 
 #[test]
-#[ignore = "takes some minutes: the long test set"]
+#[ignore = "takes four minutes and more: the long test set; see CONTRIBUTING.md"]
 fn nothing_is_lost_in_hundreds_of_kills() {
     let tally = kill(600);
     assert!(tally.before > 0 && tally.after > 0, "the kills fell on one side: {tally:?}");

@@ -10,8 +10,9 @@ use super::occurrence::{print_end, reasons};
 use super::{looked_at, opened};
 use crate::cli::unit::split;
 use crate::cli::{Failure, json};
+use crate::license::failover::Group;
 use crate::license::{GroupMode, RunningLicense};
-use crate::store::Device;
+use crate::store::{Device, Member};
 
 /// What forms a group, and of which mode.
 const MODES: [(&str, GroupMode); 3] = [
@@ -83,6 +84,9 @@ impl Configure {
             let why = "`--mate` goes with `failover=`, which forms a group with it";
             return Err(Failure::NotUnderstood(why.to_owned()));
         }
+        // Before this unit's own file is held: nobody waits for both in turn.
+        let mates = self.mate.iter().map(|mate| looked_at(mate)).collect::<Result<Vec<_>, _>>()?;
+        let mates: Vec<_> = mates.iter().map(|mate| mate.members()[0].clone()).collect();
         let (file, mut device) = opened(state)?;
         if self.clear {
             device.leave();
@@ -91,14 +95,14 @@ impl Configure {
             device.configure(configuration);
         }
         settings.into_iter().try_for_each(|change| change.apply(&mut device))?;
-        groups.into_iter().try_for_each(|change| self.group(&mut device, change))?;
+        groups.into_iter().try_for_each(|change| group(&mut device, change, &mates))?;
         let ended = device.save(file)?;
         warn_of_tls_proxy(&device.running(device.configuration()));
         if self.json {
             let report = json!({
                 "settings": device.configuration().settings(),
                 "failover": device.group().map_or("off", |group| name(group.mode())),
-                "communicate": device.group().map(crate::license::failover::Group::is_connected),
+                "communicate": device.group().map(Group::is_connected),
                 "group_ended": ended.as_ref().map(reasons),
             });
             return Ok(json::print(out, &report)?);
@@ -126,32 +130,30 @@ impl Configure {
         }
         Ok(changes)
     }
+}
 
-    /// What concerns the failover pair or the cluster.
-    fn group(&self, device: &mut Device, change: Change<'_>) -> Result<(), Failure> {
-        match change {
-            Change::Reset("failover") | Change::Set("failover", "off") => {
-                device.leave();
-                Ok(())
-            }
-            Change::Set("failover", mode) => self.form(device, mode),
-            Change::Set("failover-link", link) => set_link(device, link),
-            Change::Reset("failover-link") => set_link(device, "connected"),
-            other => other.apply(device),
+/// What concerns the failover pair or the cluster.
+fn group(device: &mut Device, change: Change<'_>, mates: &[Member]) -> Result<(), Failure> {
+    match change {
+        Change::Reset("failover") | Change::Set("failover", "off") => {
+            device.leave();
+            Ok(())
         }
+        Change::Set("failover", mode) => form(device, mode, mates),
+        Change::Set("failover-link", link) => set_link(device, link),
+        Change::Reset("failover-link") => set_link(device, "connected"),
+        other => other.apply(device),
     }
+}
 
-    fn form(&self, device: &mut Device, mode: &str) -> Result<(), Failure> {
-        let Some((_, mode)) = MODES.into_iter().find(|(name, _)| *name == mode) else {
-            return Err(Failure::NotUnderstood(format!(
-                "`failover` does not take `{mode}`; it takes active-standby, active-active, \
-                 cluster or off"
-            )));
-        };
-        let mates = self.mate.iter().map(|mate| looked_at(mate)).collect::<Result<Vec<_>, _>>()?;
-        let mates: Vec<_> = mates.iter().map(|mate| mate.members()[0].clone()).collect();
-        Ok(device.form(mode, &mates)?)
-    }
+fn form(device: &mut Device, mode: &str, mates: &[Member]) -> Result<(), Failure> {
+    let Some((_, mode)) = MODES.into_iter().find(|(name, _)| *name == mode) else {
+        return Err(Failure::NotUnderstood(format!(
+            "`failover` does not take `{mode}`; it takes active-standby, active-active, cluster \
+             or off"
+        )));
+    };
+    Ok(device.form(mode, mates)?)
 }
 
 fn name(mode: GroupMode) -> &'static str {
