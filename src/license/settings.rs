@@ -10,8 +10,8 @@ use crate::catalogue::{Feature, Value};
 impl Configuration {
     /// Sets one setting or own limit back to what it is on a new unit, as `no KEY` does.
     ///
-    /// Without `tls-proxy-maximum-sessions` the TLS proxy limit is what the licence makes of it on a
-    /// new unit; to have the model's default whatever the licence takes [`Configuration::clear`].
+    /// Without `tls-proxy-maximum-sessions` the TLS proxy limit is what the licence makes of it on
+    /// a new unit; for the model's default whatever is licensed there is [`Configuration::clear`].
     ///
     /// ```
     /// use tollgate::license::{Configuration, FirewallMode};

@@ -63,9 +63,10 @@ impl<T: Stored> File<T> {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        // Else the error would name the temporary file.
+        folder.metadata().map_err(system)?;
         // Its mode is 0600 from the beginning.
-        let whole = tempfile::NamedTempFile::new_in(folder)
-            .map_err(|error| system(without_path(&error).unwrap_or(error)))?;
+        let whole = tempfile::NamedTempFile::new_in(folder).map_err(system)?;
         let file = whole.as_file().try_clone().map_err(system)?;
         Self::held(path, file)?.replace(record)?;
         whole.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
@@ -140,12 +141,6 @@ impl<T: Stored> File<T> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         self.backend.read(0, len).map(Zeroizing::new).map_err(system)
     }
-}
-
-/// The system's error without the name of a temporary file, which says nothing to anybody.
-fn without_path(error: &io::Error) -> Option<io::Error> {
-    let system = error.get_ref()?.source()?.downcast_ref::<io::Error>()?;
-    system.raw_os_error().map(io::Error::from_raw_os_error)
 }
 
 fn existing<T: Stored>(path: &Path) -> Result<fs::File, StoreError> {
