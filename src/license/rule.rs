@@ -209,6 +209,11 @@ impl Setting {
         }
     }
 
+    /// The setting with this key.
+    pub fn find(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.name() == key)
+    }
+
     /// The values it takes, as help text.
     pub const fn values(self) -> &'static str {
         match self {

@@ -7,11 +7,11 @@ use super::sessions::Sessions;
 use super::statement::{Change, NewUnit};
 use super::words::{LineError, in_words};
 use super::{Answer, Event};
-use crate::catalogue::{self, Feature};
+use crate::catalogue;
 use crate::gate::{Gate, Refusal, Worker};
 use crate::license::key::{Authority, ParsedKey, Purchase, Register, Serial, UnitSecret};
 use crate::license::ring::{self, Activation, Clock, Entered, KeyRing, Placed};
-use crate::license::{Configuration, Limit, RunningLicense, Setting};
+use crate::license::{Configuration, Setting};
 
 /// When every scenario begins by the units' system clocks: 2014-05-13.
 const START: Clock = Clock::from_unix(1_400_000_000);
@@ -143,8 +143,7 @@ impl Firewall {
         }
         let entered = self.ring.enter(&self.secret, key).map_err(LineError::refused)?;
         self.keys.extend(name.map(|name| (name.to_owned(), key)));
-        let uc = self.grants(key, Feature::UcProxySessions);
-        self.configuration.tls_proxy_cleared &= !uc;
+        self.applied(key);
         let answer = Answer::done().fact("key", key.to_string());
         Ok(match entered {
             Entered::Permanent { lost, reload_required } => {
@@ -171,9 +170,10 @@ impl Firewall {
         })
     }
 
-    fn grants(&self, key: ParsedKey, feature: Feature) -> bool {
-        let grant = self.secret.verify(key);
-        grant.is_ok_and(|key| key.grant().licences().contains_key(&feature))
+    fn applied(&mut self, key: ParsedKey) {
+        if let Ok(key) = self.secret.verify(key) {
+            self.configuration.apply(key.grant().licences());
+        }
     }
 
     fn placed(&mut self, key: ParsedKey, placed: Placed) -> String {
@@ -210,8 +210,7 @@ impl Firewall {
     pub(super) fn activate(&mut self, name: &str) -> Result<Answer, LineError> {
         let key = self.key(name)?;
         let activation = self.ring.activate(key).map_err(LineError::refused)?;
-        let uc = self.grants(key, Feature::UcProxySessions);
-        self.configuration.tls_proxy_cleared &= !uc;
+        self.applied(key);
         let answer = Answer::done().line(format!("{}: {name} is active", self.name));
         Ok(self.activation(answer, &activation))
     }
@@ -248,12 +247,4 @@ impl Firewall {
             self.worker.release(token);
         }
     }
-}
-
-/// The TLS proxy limit and the UC licence, where the limit is below it, as it is after `clear-all`
-/// (E38).
-pub(super) fn tls_proxy_below_licence(license: &RunningLicense) -> Option<(u32, u32)> {
-    let uc = license.feature(Feature::UcProxySessions)?.value().count()?;
-    let limit = license.limit(Limit::TlsProxy).value().count()?;
-    (limit < uc).then_some((limit, uc))
 }

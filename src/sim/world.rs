@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::firewall::{Firewall, tls_proxy_below_licence};
+use super::firewall::Firewall;
 use super::group::{Team, rings, rings_mut};
 use super::statement::{Change, NewUnit, Power, Statement};
 use super::words::{LineError, in_words};
@@ -148,7 +148,7 @@ impl World {
             Change::ClearAll => format!("{unit}: the configuration is cleared"),
         });
         let cleared = matches!(change, Change::ClearAll).then(|| self.license(index));
-        let below = cleared.as_ref().and_then(tls_proxy_below_licence);
+        let below = cleared.as_ref().and_then(RunningLicense::tls_proxy_below_licence);
         let Some((limit, uc)) = below else { return Ok(answer) };
         self.units[index].events.push(Event::TlsProxyBelowLicence);
         Ok(answer.line(format!(

@@ -14,9 +14,16 @@
 //!
 //! # What is never done
 //!
-//! A file is looked at in a copy in memory, where a damaged one can do no harm; redb opens the file
+//! A file is looked at in a copy in memory, where a damaged one can do no harm (redb panics at some
+//! damage, which is caught and means the same as its errors); redb opens the file
 //! itself only to write into it, after the copy was found sound. A file that is corrupt, foreign or
 //! newer is refused and left as it is. While a process has the file open, no other one has.
+//!
+//! # The secrets of a group
+//!
+//! The primary's file has the secret of every unit of its group. What a key grants is in the key
+//! alone, sealed with the secret of its unit, so without it the mate's licences could not be read
+//! again; to store them in the clear would make whoever can write the file a vendor.
 //!
 //! # Time
 //!
@@ -29,7 +36,11 @@
 mod authority;
 mod device;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod moment;
+mod quiet;
 mod record;
 
 use std::io;
@@ -37,7 +48,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authority::Office;
-pub use device::{Device, Events, Member};
+pub use device::{Device, Member, Occurrence};
 pub use file::{File, Stored};
 pub use moment::Moment;
 pub use record::DeviceRecord;

@@ -23,5 +23,6 @@ mod scenarios;
 mod sim;
 mod store;
 mod store_kill;
+mod store_run;
 mod tidy;
 mod walk;

@@ -6,6 +6,7 @@ mod device;
 mod downgrade;
 mod key;
 mod listing;
+mod occurrence;
 mod show;
 
 use std::io::Write;
@@ -54,11 +55,16 @@ fn named(state: Option<&Path>) -> Result<&Path, Failure> {
 
 /// The unit as it is now, for commands that change nothing.
 fn looked_at(state: &Path) -> Result<Device, Failure> {
-    opened(state).map(|(_, device)| device)
+    let (_, device, _) = Device::open(state, &Moment::now()?)?;
+    Ok(device)
 }
 
-/// The unit as it is now, and its file.
+/// The unit as it is now, and its file. What time brought about is told, because it is in the
+/// record when the command has done its work.
 fn opened(state: &Path) -> Result<(File<DeviceRecord>, Device), Failure> {
-    let (file, device, _) = Device::open(state, &Moment::now()?)?;
+    let (file, device, happened) = Device::open(state, &Moment::now()?)?;
+    for occurrence in &happened {
+        eprintln!("tollgate: note: {}", occurrence::told(occurrence));
+    }
     Ok((file, device))
 }

@@ -48,6 +48,12 @@ pub enum Reason {
         /// Whether they were to be a cluster.
         cluster: bool,
     },
+    /// One unit twice: its licences would count twice.
+    #[error("{serial} is there twice; a group is of different units")]
+    Twice {
+        /// The unit.
+        serial: Serial,
+    },
     /// The units are of different models (D53).
     #[error("{serial} is an {model}, and the primary is an {primary}")]
     Model {
@@ -157,6 +163,11 @@ pub fn check(
     if units.len() < 2 || !cluster && units.len() > 2 {
         reasons.push(Reason::Units { units: units.len(), cluster });
     }
+    let twice = |(at, ring): (usize, &&KeyRing)| {
+        let earlier = units.iter().take(at).any(|it| it.serial() == ring.serial());
+        earlier.then(|| Reason::Twice { serial: *ring.serial() })
+    };
+    reasons.extend(units.iter().enumerate().filter_map(twice));
     if let Some(primary) = members.first() {
         for member in &members {
             reasons.extend(member.model_and_key(primary));
