@@ -163,3 +163,41 @@ impl Inbox {
         self.links.drain().map(|(_, link)| link.cut).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Role;
+    use crate::net::limits::Limits;
+    use crate::net::link::join;
+
+    /// A link that was replaced may still have something on its way: nobody hears it.
+    #[tokio::test]
+    async fn a_link_that_was_replaced_says_nothing_more() {
+        let (notices, mut inbox) = Inbox::new(Arc::default());
+        let limits = Limits::default();
+        let peer = Peer { role: Role::Participant, serial: "JMX0912K04J".parse().unwrap() };
+        let _first = join(1, peer, &limits, notices.clone()).await;
+        let _second = join(2, peer, &limits, notices.clone()).await;
+        let say = async |number, what| {
+            assert!(notices.send(Notice::of(number, peer, what)).await.is_ok());
+        };
+        say(1, What::Frame(vec![1])).await;
+        say(1, What::Down(Cause::Closed)).await;
+        say(2, What::Frame(vec![2])).await;
+        say(2, What::Down(Cause::Lost)).await;
+        say(2, What::Frame(vec![3])).await;
+        let expected = [
+            Event::Up(peer),
+            Event::Down(peer, Cause::Replaced),
+            Event::Up(peer),
+            Event::Frame(peer, vec![2]),
+            Event::Down(peer, Cause::Lost),
+        ];
+        for event in expected {
+            assert_eq!(inbox.next().await, event);
+        }
+        let counts = inbox.tally.counts();
+        assert_eq!((counts.up, counts.of(Cause::Closed), counts.of(Cause::Lost)), (2, 0, 1));
+    }
+}

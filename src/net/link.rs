@@ -158,3 +158,69 @@ async fn within<T>(
         Err(_) => Err(late),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The frames in `bytes` and why they end, without a clock or a reader.
+    fn decoded(mut bytes: &[u8]) -> (Vec<Vec<u8>>, Cause) {
+        let mut frames = Vec::new();
+        while let Some((length, rest)) = bytes.split_first_chunk() {
+            let length = usize::from(u16::from_be_bytes(*length));
+            if length > MAX_FRAME {
+                return (frames, Cause::TooLong);
+            }
+            let Some((frame, rest)) = rest.split_at_checked(length) else { break };
+            frames.extend((length > 0).then(|| frame.to_vec()));
+            bytes = rest;
+        }
+        (frames, Cause::Closed)
+    }
+
+    /// What is delivered of `bytes` that arrive in pieces of `piece`, and why it ends.
+    async fn received(bytes: Vec<u8>, piece: usize) -> (Vec<Vec<u8>>, Cause) {
+        let (reader, mut writer) = tokio::io::duplex(piece);
+        let writing = async move { writer.write_all(&bytes).await };
+        let frames = Mutex::new(Vec::new());
+        let pace = Pace { every: Duration::from_millis(1), burst: u32::MAX };
+        let limits = Limits::default();
+        let reading = receive(reader, &limits, &pace, |frame| {
+            frames.lock().unwrap().push(frame);
+            std::future::ready(Ok::<_, ()>(()))
+        });
+        let (_, cause) = tokio::join!(writing, reading);
+        (frames.into_inner().unwrap(), cause)
+    }
+
+    /// Frames of likely and unlikely lengths, and bytes that are none.
+    fn streams() -> impl Strategy<Value = Vec<u8>> {
+        let frame = prop_oneof![
+            8 => prop::collection::vec(any::<u8>(), 0..40),
+            1 => prop::collection::vec(any::<u8>(), MAX_FRAME..=MAX_FRAME + 1),
+        ];
+        let framed = frame.prop_map(|frame| {
+            let mut bytes = Vec::new();
+            put(&mut bytes, &frame);
+            bytes
+        });
+        let part = prop_oneof![
+            9 => framed,
+            1 => prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_pieces_are_the_same_frames(bytes in streams(), piece in 1..200_usize) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let got = runtime.unwrap().block_on(received(bytes.clone(), piece));
+            prop_assert_eq!(got, decoded(&bytes));
+        }
+    }
+}

@@ -182,14 +182,19 @@ async fn accept(socket: TcpListener, desk: Arc<Desk>) {
             () = desk.notices.closed() => break,
             Some(_) = connections.join_next() => {}
             accepted = socket.accept() => match accepted {
-                Ok((stream, address)) => match desk.door.enter(address.ip(), Instant::now()) {
-                    Ok(ticket) => {
-                        number += 1;
-                        let desk = Arc::clone(&desk);
-                        connections.spawn(serve(desk, stream, address, ticket, number));
+                Ok((stream, address)) => {
+                    number += 1;
+                    let ticket = desk.door.enter(address.ip(), Instant::now());
+                    let desk = Arc::clone(&desk);
+                    match ticket {
+                        Ok(ticket) => {
+                            connections.spawn(serve(desk, stream, address, ticket, number));
+                        }
+                        Err(cause) => desk.refuse(Some(address), cause.into()),
                     }
-                    Err(cause) => desk.refuse(Some(address), cause.into()),
-                },
+                }
+                // It was gone before it was accepted.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => {
                     desk.refuse(None, Cause::NoSocket.into());
                     sleep(NO_SOCKET_PAUSE).await;

@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_key_is_that_of_another_implementation() {
         let secret = Secret::parse("tollgate").unwrap();
-        let hex: String = secret.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = secret.key.map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex, "b01258de01b16cd15577ae63f3d0f1b5374d54c9801f8e1a846fb3fe88509d91");
     }
 

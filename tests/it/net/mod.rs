@@ -184,8 +184,8 @@ async fn closing_sends_what_waits_first() {
 /// A wrong secret, a unit that is not admitted, another version: told to the server's owner alone.
 #[tokio::test]
 async fn whatever_is_wrong_a_client_sees_the_same() {
-    let mut listener = listener(limits());
     type Change = fn(&mut Vec<u8>);
+    let mut listener = listener(limits());
     let cases: [(&str, Change, Cause); 6] = [
         (CLIENT, |hello| hello[44] ^= 1, Cause::Proof),
         (CLIENT, |hello| hello[1] = 2, Cause::Proof),
