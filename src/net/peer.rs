@@ -119,7 +119,10 @@ mod tests {
     proptest! {
         /// Whatever is read as a hello is written back as the same bytes, but for small letters.
         #[test]
-        fn any_bytes(bytes in prop::array::uniform32(any::<u8>()), start in "[123]{2}[a-zA-Z0-9]{11}") {
+        fn any_bytes(
+            bytes in prop::array::uniform32(any::<u8>()),
+            start in "[123]{2}[a-zA-Z0-9]{11}",
+        ) {
             let mut hello = [0; HELLO_LEN];
             hello[..13].copy_from_slice(start.as_bytes());
             hello[0] -= b'0';
