@@ -1,5 +1,6 @@
 //! The network between units, over real sockets on loopback, with limits of fractions of a second.
 
+mod measure;
 mod raw;
 
 use std::net::SocketAddr;
