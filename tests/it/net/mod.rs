@@ -4,7 +4,8 @@ mod measure;
 mod raw;
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -477,6 +478,39 @@ async fn a_peer_that_stops_reading_is_cut_before_its_queue_is_full() {
         listener.send(&serial(CLIENT), vec![0; 1024]).unwrap();
     }
     assert_eq!(listener.event().await, Event::Down(self::participant(CLIENT), Cause::Stalled));
+}
+
+/// Nothing is taken from the network that the owner has no room for, and nothing is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_is_behind_holds_up_its_peers() {
+    const FRAMES: u32 = 30_000;
+    let mut listener = listener(limits());
+    let mut stream = raw::up(listener.address(), CLIENT).await;
+    listener.event().await;
+    let numbered = |number: u32| [number.to_be_bytes().as_slice(), &[0; 1020]].concat();
+    let pushed = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&pushed);
+    let writer = tokio::spawn(async move {
+        for number in 0..FRAMES {
+            raw::push(&mut stream, &frame(&numbered(number))).await;
+            count.store(number + 1, Ordering::Relaxed);
+        }
+        stream
+    });
+    let mut before = 0;
+    loop {
+        sleep(ms(300)).await;
+        let now = pushed.load(Ordering::Relaxed);
+        assert!(now < FRAMES, "the owner took nothing and all was taken from the network");
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    for number in 0..FRAMES {
+        assert_eq!(listener.event().await, Event::Frame(participant(CLIENT), numbered(number)));
+    }
+    drop(writer.await.unwrap());
 }
 
 #[tokio::test]
