@@ -32,6 +32,7 @@
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
+//! | `net` | frames between the units that share licences (feature `net`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
 //! Without default features only the first three are built.
@@ -77,6 +78,8 @@ pub mod cli;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "cli")]
 pub mod sim;
 #[cfg(feature = "store")]

@@ -13,7 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
     ("store", &["catalogue", "license"]),
-    ("cli", &["catalogue", "license", "gate", "capture", "measure", "sim", "store"]),
+    ("net", &["license"]),
+    ("cli", &["catalogue", "license", "gate", "capture", "measure", "sim", "store", "net"]),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.
