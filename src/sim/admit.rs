@@ -28,6 +28,7 @@ impl World {
             Some(portal) => start_clients(unit, portal, admission)?,
             None => admit(unit, admission),
         };
+        unit.log.note(admission.kind, tally.admitted, &unit.sessions);
         let answer = told(unit, admission.kind, &tally);
         unit.last = Some(tally);
         Ok(answer)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::display::SessionLog;
 use super::sessions::Sessions;
 use super::statement::{Change, NewUnit};
 use super::words::{LineError, in_words};
@@ -66,6 +67,7 @@ pub(super) struct Firewall {
     pub(super) gate: Gate,
     pub(super) worker: Worker,
     pub(super) sessions: Sessions,
+    pub(super) log: SessionLog,
     pub(super) keys: BTreeMap<String, ParsedKey>,
     pub(super) last: Option<Tally>,
     pub(super) events: Vec<Event>,
@@ -90,7 +92,7 @@ impl Firewall {
             }
         }
         let configuration = unit.configuration().clone();
-        let gate = Gate::new(ring.running(&configuration));
+        let gate = Gate::with_exact_peaks(ring.running(&configuration));
         Ok(Self {
             name: new.name.clone(),
             worker: gate.worker(),
@@ -101,6 +103,7 @@ impl Firewall {
             configuration,
             interfaces: Interfaces::default(),
             sessions: Sessions::default(),
+            log: SessionLog::default(),
             keys: BTreeMap::new(),
             last: None,
             events: Vec::new(),

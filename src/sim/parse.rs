@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::Statement;
 use super::expect;
-use super::statement::{Addresses, Admission, Change, Ends, NewUnit, Power, Released, Shown};
+use super::statement::{
+    Addresses, Admission, Change, Ends, NewUnit, Power, Released, SHOWN, Shown,
+};
 use super::words::{self, LineError, Words, duration, name, number, one_of};
 use crate::catalogue::Feature;
 use crate::license::key::Purchase;
@@ -38,7 +40,7 @@ pub const COMMANDS: [(&str, &str); 21] = [
          [from-portal NAME]",
     ),
     ("release", "release UNIT KIND [N], or release UNIT NAME"),
-    ("show", "show UNIT running|keys|usage|NAME"),
+    ("show", "show UNIT running|keys|usage|resource-usage|vpn-sessiondb|local-host|tls-proxy|NAME"),
     ("expect", "expect UNIT running|usage|key|remaining|admitted|refused|event …"),
     ("fails", "fails COMMAND…"),
 ];
@@ -269,12 +271,11 @@ fn release(unit: String, words: &mut Words) -> Result<Statement, LineError> {
 }
 
 fn show(unit: String, words: &mut Words) -> Result<Statement, LineError> {
-    let what = match words.next("what to show")?.as_str() {
-        "running" => Shown::Running,
-        "keys" => Shown::Keys,
-        "usage" => Shown::Usage,
-        "shared" => return Err(shared("show UNIT shared")),
-        other => Shown::Sessions(name(other.to_owned())?),
+    let what = words.next("what to show")?;
+    let what = match SHOWN.into_iter().find(|(name, _)| *name == what) {
+        Some((_, shown)) => shown,
+        None if what == "shared" => return Err(shared("show UNIT shared")),
+        None => Shown::Sessions(name(what)?),
     };
     Ok(Statement::Show { unit, what })
 }

@@ -1,12 +1,15 @@
 //! The prompt of `tollgate sim` on a terminal.
 
+use std::env;
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
-use rustyline::history::MemHistory;
+use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
 
@@ -54,11 +57,28 @@ impl Validator for Words {}
 
 impl Helper for Words {}
 
+/// The file of the history, in a folder of its own that is made where it is missing: below
+/// `$XDG_STATE_HOME`, or `~/.local/state`.
+fn history() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    let folder = state.join("tollgate");
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("sim-history"))
+}
+
 /// Reads lines until the end of the input, carries each out, and says what is wrong with one that
 /// is not carried out.
 pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::Failed(format!("the terminal: {error}"));
-    let mut editor = Editor::with_history(Config::default(), MemHistory::new()).map_err(broken)?;
+    let mut editor =
+        Editor::<Words, DefaultHistory>::with_config(Config::default()).map_err(broken)?;
+    let file = history();
+    // A history that cannot be read or written is none, and nothing else comes of it.
+    if let Some(file) = &file {
+        let _ = editor.load_history(file);
+    }
     editor.set_helper(Some(Words::default()));
     let mut world = World::new();
     let mut number = 0;
@@ -72,6 +92,9 @@ pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
         number += 1;
         // A line that is too long or empty is not remembered, and nothing else comes of it.
         let _ = editor.add_history_entry(&line);
+        if let Some(file) = &file {
+            let _ = editor.append_history(file);
+        }
         match line.trim() {
             "help" | "?" => COMMANDS.iter().try_for_each(|(_, form)| writeln!(out, "{form}"))?,
             "exit" | "quit" => return Ok(()),
