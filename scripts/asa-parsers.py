@@ -6,9 +6,10 @@
 
 compares every licence line of `tollgate show version`, those of the failover block too, as
 ntc-templates (cisco_asa) and pyATS/Genie read it, with the same command's JSON; and every figure of
-`show UNIT resource-usage` and `show UNIT vpn-sessiondb` in the output of `tollgate sim --json`. The parsers are used as they are installed. The head of the output (host
-name, uptime, hardware), which Genie insists on, is not Tollgate's to print and is put before it
-here.
+`show UNIT resource-usage` and `show UNIT vpn-sessiondb` in the output of `tollgate sim --json`.
+
+The parsers are used as they are installed. The head of `show version` (host name, uptime,
+hardware), which Genie insists on, is not Tollgate's to print and is put before it here.
 """
 
 import json
@@ -166,12 +167,15 @@ def sessions(text, ours):
         "device_load_percent": "load_percent",
     }
     pairs += [(it, read[it], str(ours[field])) for it, field in totals.items()]
-    return differences("ntc-templates", pairs) + genie_sessions(text, ours)
+    wrong = differences("ntc-templates", pairs)
+    # Genie takes it for granted that there is a session.
+    return wrong + genie_sessions(text, ours) if ours["sessions"] else wrong
 
 
 def genie_sessions(text, ours):
     read = ShowVPNSessionDBSummary(device=None).cli(summary="summary", output=text)["summary"]
-    session, totals = read["VPN Session"]["session"] if ours["sessions"] else {}, read["VPN Session"]
+    totals = read["VPN Session"]
+    session = totals["session"]
     pairs = [
         ("active", totals["total_active_and_inactive"], ours["active"]),
         ("cumulative", totals["total_cumulative"], ours["cumulative"]),
