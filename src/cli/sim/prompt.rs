@@ -1,6 +1,7 @@
 //! The prompt of `tollgate sim` on a terminal.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -57,15 +58,19 @@ impl Validator for Words {}
 
 impl Helper for Words {}
 
-/// The file of the history, in a folder of its own that is made where it is missing: below
-/// `$XDG_STATE_HOME`, or `~/.local/state`.
+/// The file of the history, in a folder of its own that is made where it is missing.
 fn history() -> Option<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
-    let folder = state.join("tollgate");
+    let folder = state_folder(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))?;
     fs::create_dir_all(&folder).ok()?;
     Some(folder.join("sim-history"))
+}
+
+/// Below `$XDG_STATE_HOME`, or `~/.local/state`; a relative path is none, as the XDG Base Directory
+/// Specification has it.
+fn state_folder(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|it| it.is_absolute());
+    let state = absolute(state).or_else(|| Some(absolute(home)?.join(".local/state")))?;
+    Some(state.join("tollgate"))
 }
 
 /// Reads lines until the end of the input, carries each out, and says what is wrong with one that
@@ -108,5 +113,22 @@ pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
             words.units = world.units();
         }
         out.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_lies_where_state_belongs() {
+        let folder = |state: Option<&str>, home: Option<&str>| {
+            state_folder(state.map(OsString::from), home.map(OsString::from))
+        };
+        assert_eq!(folder(Some("/s"), Some("/h")), Some("/s/tollgate".into()));
+        for unset in [None, Some(""), Some("s")] {
+            assert_eq!(folder(unset, Some("/h")), Some("/h/.local/state/tollgate".into()));
+            assert_eq!(folder(unset, None), None);
+        }
     }
 }
