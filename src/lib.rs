@@ -80,7 +80,7 @@ pub mod cli;
 pub mod measure;
 #[cfg(feature = "net")]
 pub mod net;
-#[cfg(feature = "cli")]
+#[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;

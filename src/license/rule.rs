@@ -50,6 +50,8 @@ pub enum Rule {
     NoVpnInActiveActive,
     /// Shared licences are not supported in Active/Active failover (F18).
     NoSharedInActiveActive,
+    /// The units of an Active/Active pair divide the contexts (F30).
+    ContextsDivided,
     /// In multiple context mode the Apex licences of two units do not combine (D46).
     ApexNotCombined,
     /// No Payload Encryption disables UC and VPN (D40).
@@ -100,6 +102,9 @@ impl Rule {
             Self::NoSharedInActiveActive => {
                 "shared licences are not supported with active/active failover"
             }
+            Self::ContextsDivided => {
+                "the units of an active/active pair divide the contexts, and the other has the rest"
+            }
             Self::ApexNotCombined => {
                 "in multiple context mode each unit needs an anyconnect apex licence of its own"
             }
@@ -141,6 +146,7 @@ impl Rule {
             | Self::SrtpK9 => "License Notes of both guides",
             Self::EncryptionUntilReload => "Permanent License Reloading Requirements, both guides",
             Self::NoSharedInActiveActive => "Guidelines, both guides",
+            Self::ContextsDivided => "How Failover or ASA Cluster Licenses Combine, both guides",
             Self::NoPayloadEncryption => "No Payload Encryption Models, both guides",
             Self::VlansByMode => "9.1 guide, Table 5-1",
             Self::DhcpClients => "9.1 guide, Table 5-1 footnote 3",

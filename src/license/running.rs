@@ -86,6 +86,20 @@ impl RunningLicense {
         Some(Self::in_force(&group, figures))
     }
 
+    /// The same for a unit of an Active/Active pair while the other unit uses so many contexts: the
+    /// two divide those of the combined licence (F30).
+    #[must_use]
+    pub fn beside(mut self, contexts: u32) -> Self {
+        let figure = &mut self.limits[Limit::Contexts.index()];
+        if let Value::Count(all) = figure.value()
+            && contexts > 0
+        {
+            let left = Value::Count(all.saturating_sub(contexts));
+            *figure = figure.clone().then(Source::Rule(Rule::ContextsDivided), left);
+        }
+        self
+    }
+
     fn in_force(unit: &Unit, licensed: Figures) -> Self {
         let features = in_force(unit, licensed);
         let limits = Limit::ALL.map(|limit| restricted(unit, limit, &features)).into();

@@ -57,14 +57,14 @@ impl World {
             members.push(index);
         }
         let primary = members.first().map(|primary| &self.units[*primary]);
-        let (configuration, outside) = primary
-            .map(|primary| (primary.configuration.clone(), primary.outside.clone()))
+        let (configuration, interfaces) = primary
+            .map(|primary| (primary.configuration.clone(), primary.interfaces.clone()))
             .unwrap_or_default();
         let group = Group::form(mode, &rings(&self.units, &members), &configuration);
         let group = group.map_err(LineError::refused)?;
         for &member in &members {
             self.units[member].configuration = configuration.clone();
-            self.units[member].outside.clone_from(&outside);
+            self.units[member].interfaces.clone_from(&interfaces);
         }
         self.teams.push(Team { group, members, cut: false });
         let how = match mode {

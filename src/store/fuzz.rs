@@ -39,7 +39,7 @@ pub fn store(data: &[u8]) {
     for moment in moments(&device) {
         let before = timers(&device);
         let _ = device.catch_up(&moment);
-        let grown = before.iter().zip(timers(&device)).find(|(before, now)| now > before);
+        let grown = before.iter().zip(timers(&device)).find(|(before, now)| *now > **before);
         assert_eq!(grown, None, "a timer grew");
         consult(&device);
     }

@@ -244,7 +244,7 @@ fn what_is_covered_has_no_excuse() {
     assert!(both.is_empty(), "covered, and excused in rules.txt: {both:?}");
 }
 
-/// Every explicit rule that this version has a part in, but for displays.
+/// Every explicit rule that this version has a part in.
 #[test]
 fn no_explicit_rule_is_left_open() {
     let rules = rules();

@@ -22,6 +22,7 @@ mod ring_model;
 mod ring_state;
 mod scenarios;
 mod sim;
+mod sim_model;
 mod store;
 mod store_kill;
 mod store_run;

@@ -1,5 +1,6 @@
 //! The commands of the authority and of the operator: a unit from its first key to failover.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -361,6 +362,27 @@ fn secrets_are_for_their_owner_alone() {
     assert!(fs::read(&path).unwrap() == before);
 }
 
+/// I9, I15: what a No Payload Encryption model leaves out, and the name that the peers have since
+/// 8.4(1).
+#[test]
+fn i9_i15_vpn_and_uc_are_not_listed_without_payload_encryption() {
+    let site = Site::with(&["ASA 5520"]);
+    let licences = "--permanent encryption=3des-aes anyconnect-premium=500 uc-proxy-sessions=24";
+    site.license("unit", SERIAL, licences);
+    let listed = site.run("unit", &["show", "version"]);
+    assert!(listed.contains("AnyConnect Premium Peers          : 500 "), "{listed}");
+    assert!(listed.contains("Total UC Proxy Sessions           : 24 "), "{listed}");
+    assert!(!listed.contains("SSL VPN Peers"), "{listed}");
+    site.run("unit", &["configure", "npe=yes"]);
+    let listed = site.run("unit", &["show", "version"]);
+    for hidden in ["AnyConnect", "VPN", "UC ", "Shared", "Endpoint", "Intercompany"] {
+        assert!(!listed.contains(hidden), "{hidden} in {listed}");
+    }
+    for shown in ["Encryption-3DES-AES               : Enabled", "Botnet", "Security Contexts"] {
+        assert!(listed.contains(shown), "no {shown} in {listed}");
+    }
+}
+
 /// The parsers that network automation runs against real units read every licence line of ours.
 ///
 /// Needs Python with ntc-templates, pyATS and Genie: CONTRIBUTING.md has the command.
@@ -380,15 +402,34 @@ fn parsers_of_real_units_read_our_listing() {
             site.license("unit", SERIAL, "--days 62 uc-proxy-sessions=24");
             site.license("unit", SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
         }
-        let text = site.path("version.txt");
-        fs::write(&text, site.run("unit", &["show", "version"])).unwrap();
-        let json = site.path("version.json");
-        fs::write(&json, site.run("unit", &["show", "version", "--json"])).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/asa-parsers.py");
-        let run = Command::new(&python).arg(script).arg(&text).arg(&json).output().unwrap();
-        let (out, error) =
-            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        assert!(run.status.success(), "{model}: {out}{error}");
-        println!("{model}: {out}");
+        parse_version(&python, &site, model);
     }
+    let pair = Site::with(&["ASA 5520"]);
+    pair.init("mate", "JMX0912K04K", &["ASA 5520"]);
+    pair.license("unit", SERIAL, "--permanent encryption=3des-aes anyconnect-premium=500");
+    pair.license("mate", "JMX0912K04K", "--permanent encryption=3des-aes security-contexts=10");
+    pair.license("mate", "JMX0912K04K", "--weeks 8 botnet-traffic-filter=enabled");
+    let mate = pair.path("mate");
+    pair.run("unit", &["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()]);
+    parse_version(&python, &pair, "a pair");
+    let usage = pair.path("usage.jsonl");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/usage.scn");
+    fs::write(&usage, printed(&["sim", "--json", scenario.to_str().unwrap()])).unwrap();
+    parse(&python, &[&usage], "usage");
+}
+
+/// `show version` of `unit` as the parsers read it.
+fn parse_version(python: &OsStr, site: &Site, what: &str) {
+    let (text, json) = (site.path("version.txt"), site.path("version.json"));
+    fs::write(&text, site.run("unit", &["show", "version"])).unwrap();
+    fs::write(&json, site.run("unit", &["show", "version", "--json"])).unwrap();
+    parse(python, &[&text, &json], what);
+}
+
+fn parse(python: &OsStr, files: &[&Path], what: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/asa-parsers.py");
+    let run = Command::new(python).arg(script).args(files).output().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{what}: {out}{error}");
+    println!("{what}: {out}");
 }

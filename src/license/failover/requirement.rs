@@ -64,6 +64,16 @@ pub enum Reason {
         /// The primary's model.
         primary: Model,
     },
+    /// The units run software of different guides, which have different tables for one model.
+    #[error("{serial} follows the {guide} guide, and the primary the {primary} guide")]
+    Guide {
+        /// The unit.
+        serial: Serial,
+        /// Its guide.
+        guide: Guide,
+        /// The primary's guide.
+        primary: Guide,
+    },
     /// The permanent key is all zeros (A20, F17).
     #[error("the permanent key of {serial} is all zeros; enter a valid one")]
     NoValidKey {
@@ -206,14 +216,18 @@ impl Member<'_> {
     }
 
     fn model_and_key(&self, primary: &Self) -> Vec<Reason> {
-        let (serial, model) = (self.serial(), self.license.entry().model);
+        let (serial, entry) = (self.serial(), self.license.entry());
         let mut reasons = Vec::new();
         if *self.ring.permanent() == Permanent::Zeros {
             reasons.push(Reason::NoValidKey { serial });
         }
-        let primary = primary.license.entry().model;
-        if model != primary {
+        let primary = primary.license.entry();
+        if entry.model != primary.model {
+            let (model, primary) = (entry.model, primary.model);
             reasons.push(Reason::Model { serial, model, primary });
+        } else if entry.guide() != primary.guide() {
+            let (guide, primary) = (entry.guide(), primary.guide());
+            reasons.push(Reason::Guide { serial, guide, primary });
         }
         reasons
     }
