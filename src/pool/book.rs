@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::denial::{Denials, Reason};
 use super::message::{Batch, Claim, Refusal};
-use super::record::{Record, Standing};
+use super::record::{Allotment, Record, Standing};
 use super::{HOLD, LOST_REFRESHES};
 use crate::license::key::Serial;
 
@@ -375,6 +375,20 @@ impl Book {
         expired
     }
 
+    /// Sets reservations and caps: these, and no others.
+    pub(super) fn allot(&mut self, allotments: &BTreeMap<Serial, Allotment>) {
+        for serial in allotments.keys() {
+            if self.get(*serial).is_none() {
+                self.put(Record::absent(*serial), None);
+            }
+        }
+        for mut record in self.records().cloned().collect::<Vec<_>>() {
+            record.allotment = allotments.get(&record.serial).copied().unwrap_or_default();
+            let deadline = self.entries.get(&record.serial).and_then(|entry| entry.deadline);
+            self.put(record, deadline);
+        }
+    }
+
     /// Takes a record as it is: stored, or of the server whose backup this is. Deadlines begin at
     /// `now`.
     pub(super) fn adopt(&mut self, now: Duration, record: Record) {
@@ -451,17 +465,6 @@ impl Book {
             }
         }
         (batch, self.version.max(base), true)
-    }
-
-    /// The records after `cursor` by serial number, and whether they are the last.
-    pub(super) fn page(&self, cursor: Option<Serial>) -> (Batch, bool) {
-        let mut batch = Batch::default();
-        let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
-        let all_fit = self
-            .entries
-            .range((from, Bound::Unbounded))
-            .all(|(_, entry)| batch.push(&entry.record));
-        (batch, all_fit)
     }
 }
 

@@ -48,7 +48,7 @@
 //!
 //! The guides let the server give sessions again after three refresh intervals that a participant
 //! may use for 24 hours, so the pool *can* be over-subscribed. By how much is known:
-//! [`Server::oversubscription_bound`] is the sum of stranded sessions.
+//! [`Server::oversubscription_bound`] is the sum of stranded sessions, as far as they are given again.
 //!
 //! *Argument.* By P2 all participants together hold at most the sum of `exposed`, which is the sum
 //! of `granted`, at most the size by P1, and the stranded. A record's stranded sessions are
@@ -94,13 +94,17 @@
 //! Source: group G of the rules, both guides' “Shared AnyConnect Premium Licenses”.
 
 mod appetite;
+mod authority;
+mod backup;
 mod book;
+mod budget;
 mod codec;
 mod denial;
 mod event;
 mod message;
 mod participant;
 mod record;
+mod server;
 mod settings;
 mod tally;
 
@@ -108,6 +112,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use appetite::Appetite;
+pub use authority::PoolUsage;
+pub use backup::{Backup, BackupState};
+pub use budget::{Budget, FIRST_BUDGET, FULL_BUDGET};
 pub use codec::{DecodeError, Label, LabelError, MAX_LABEL};
 pub use denial::{Denial, Denials, REMEMBERED, Reason};
 pub use event::{Event, Request, Severity};
@@ -116,6 +123,7 @@ pub use message::{
 };
 pub use participant::{Participant, ParticipantConfig};
 pub use record::{Allotment, Record, Standing};
+pub use server::{Server, Start};
 pub use settings::{BackupId, Ineligible, Membership, Settings, SettingsError};
 pub use tally::{Tallies, Tally};
 
@@ -184,6 +192,8 @@ pub enum Change {
     Record(Record),
     /// A participant is forgotten.
     Forget(Serial),
+    /// What a backup has to remember besides its records.
+    Backup(BackupState),
 }
 
 type Outputs = VecDeque<Output>;
