@@ -295,7 +295,7 @@ impl Server {
 
     fn synchronised(&mut self, from: Serial, answer: &SyncAnswer) {
         let incarnation = self.authority.incarnation;
-        let known_to = self.authority.book.version();
+        let latest = self.authority.book.version();
         let now = self.now;
         let Some(backup) = self.backup_peer(from) else {
             let reason = Refusal::NotTheBackup;
@@ -315,7 +315,7 @@ impl Server {
         backup.heard = now;
         backup.unavailable = false;
         backup.remaining = Some(answer.remaining);
-        if advanced && backup.version < known_to {
+        if advanced && backup.version < latest {
             backup.next_update = now;
         }
         self.hear_of_report(!answer.report_due);
