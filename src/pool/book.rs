@@ -204,6 +204,7 @@ impl Book {
         } else if let Some(verdict) = self.repeated(now, &record, claim) {
             return verdict;
         }
+        record.registered = claim.number;
         record.room = room;
         record.hostname = hostname;
         record.standing = Standing::Registered;

@@ -31,7 +31,8 @@
 //! [`SYNC_INTERVAL`] (G51). It serves after [`TAKEOVER`] of silence while it has days left. A server
 //! that returns waits for the backup, which stops, reports its records, and is a participant again
 //! (G57). Of two records of one participant the one with the larger (incarnation, number) is the
-//! later, because a participant numbers its claims across both.
+//! later, because a participant numbers its claims across both. It registers with a server that it
+//! turns to, and that is always stored and told, so that the later record is known to be.
 //!
 //! # Invariants
 //!

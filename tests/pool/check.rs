@@ -142,7 +142,7 @@ impl Apart for Record {
                 stored.room,
                 stored.high,
             )
-            && self.allotment == stored.allotment
+            && (self.allotment, self.registered) == (stored.allotment, stored.registered)
             && self.hostname == stored.hostname
     }
 }

@@ -6,7 +6,8 @@
 //! the network heals, and everyone who asks is served. A seed that fails prints the shortest script
 //! that was found to fail the same way.
 //!
-//! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script. The long run:
+//! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script; with `TOLLGATE_POOL_TRACE=1` every
+//! message that arrives and every event as well. The long run:
 //! `TOLLGATE_POOL_SEEDS=20000 cargo test --release --test pool -- --ignored --nocapture`.
 
 mod check;
