@@ -32,7 +32,8 @@
 //! that returns waits for the backup, which stops, reports its records, and is a participant again
 //! (G57). Of two records of one participant the one with the larger (incarnation, number) is the
 //! later, because a participant numbers its claims across both. It registers with a server that it
-//! turns to, and that is always stored and told, so that the later record is known to be.
+//! turns to, and again whenever a server begins to serve, and a registration is always stored and
+//! told: so the later record is known to be.
 //!
 //! # Invariants
 //!
