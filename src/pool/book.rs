@@ -205,8 +205,8 @@ impl Book {
         }
         if claim.incarnation > record.incarnation {
             // What it held in its last life ended with it.
-            let Record { allotment, high, .. } = record;
-            record = Record { allotment, high, ..Record::absent(from) };
+            let Record { high, allotment, .. } = record;
+            record = Record { high, allotment, ..Record::absent(from) };
             record.incarnation = claim.incarnation;
         } else if let Some(verdict) = self.repeated(now, &record, claim) {
             return verdict;
@@ -432,7 +432,7 @@ impl Book {
     }
 
     /// Takes what a backup that served says of a participant, if it heard it later.
-    pub(super) fn merge(&mut self, now: Duration, theirs: Record) {
+    pub(super) fn merge(&mut self, now: Duration, theirs: &Record) {
         let own = self.get(theirs.serial).cloned();
         let own = own.unwrap_or_else(|| Record::absent(theirs.serial));
         if theirs.moment() <= own.moment() {

@@ -148,7 +148,7 @@ pub const STEP: u32 = 50;
 pub const LOST_REFRESHES: u32 = 3;
 
 /// For so long a participant keeps what it holds without contact (G32).
-pub const HOLD: Duration = Duration::from_hours(24);
+pub const HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often the server sends its backup what changed (G51).
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(10);

@@ -338,7 +338,7 @@ impl Server {
             return;
         }
         for record in report.records.records() {
-            self.authority.book.merge(self.now, record.clone());
+            self.authority.book.merge(self.now, record);
         }
         if report.last {
             self.authority.book.top_up();

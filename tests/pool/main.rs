@@ -62,13 +62,12 @@ fn seeds(range: std::ops::Range<u64>) -> world::Figures {
     let mut all = world::Figures::default();
     for seed in range {
         let script = Script::of(seed);
-        match run(&script) {
-            Ok(figures) => all.add(&figures),
-            Err(_) => {
-                let shortest = shorten(&script);
-                let why = run(&shortest).expect_err("it failed before");
-                panic!("seed {seed}: {why}\n{shortest}");
-            }
+        if let Ok(figures) = run(&script) {
+            all.add(&figures);
+        } else {
+            let shortest = shorten(&script);
+            let why = run(&shortest).expect_err("it failed before");
+            panic!("seed {seed}: {why}\n{shortest}");
         }
     }
     all
