@@ -60,7 +60,9 @@
 //!
 //! With a limit on the overlap ([`Settings::overlap`]) no more than that many stranded sessions are
 //! given again: sessions held ≤ size + overlap. With 0 the pool is never over-subscribed; the price
-//! is that a lost participant's sessions are missing for 24 hours. Without a limit the worst case is
+//! is that a lost participant's sessions are missing for 24 hours. A transfer is not limited by it,
+//! or a pair would have no sessions after a failover: what the other unit may hold until it is heard
+//! comes on top, and is in the bound. Without a limit the worst case is
 //! that every participant in turn is given the pool and then cut off: the bound grows up to the sum
 //! of what their platforms have room for.
 //!

@@ -228,8 +228,10 @@ impl Server {
         self.outputs.pop_front()
     }
 
+    /// What is due by now is done before what comes now.
     fn tick(&mut self, now: Duration) {
         self.now = self.now.max(now);
+        self.authority.handle_timeout(self.now);
     }
 
     fn act(&mut self) {

@@ -11,6 +11,7 @@
 //! `TOLLGATE_POOL_SEEDS=20000 cargo test --release --test pool -- --ignored --nocapture`.
 
 mod check;
+mod claims;
 mod node;
 mod random;
 mod rules;

@@ -317,7 +317,7 @@ impl World {
 
     fn carry(&mut self, from: Place, to: Place, bytes: Vec<u8>) {
         let late = !self.calm && self.random.percent(self.setup.late_percent);
-        let most = if late { 20_000 } else { 50 };
+        let most = if late { self.random.of(&[5_000, 20_000, 200_000]) } else { 50 };
         let arrives = self.now + Duration::from_millis(self.random.between(1, most));
         self.sent += 1;
         self.frames.push(Reverse((arrives, self.sent, from, to, bytes)));
@@ -385,7 +385,7 @@ impl World {
     /// Late frames arrive, the server waits for its backup, lost participants are noticed, and all
     /// refresh a few times.
     fn time_to_settle(&self) -> Duration {
-        Duration::from_secs(180) + self.setup.refresh * 6
+        Duration::from_secs(260) + self.setup.refresh * 6
     }
 
     /// As many want one step as there are steps that nobody else has reserved.
