@@ -255,7 +255,8 @@ impl Book {
         let mut moved = 0;
         if let Some(mut other) = self.get(of).filter(|_| of != from).cloned() {
             moved = other.granted.min(limit(&record).saturating_sub(record.granted));
-            // The other unit may be alive and cut off: what it held stays exposed until it is heard.
+            // The other unit may be alive and cut off: what it held stays exposed until it is
+            // heard.
             other.granted = 0;
             let deadline = self.entries.get(&of).and_then(|entry| entry.deadline);
             self.put(other, deadline);

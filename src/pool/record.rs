@@ -35,7 +35,8 @@ pub struct Record {
     /// Its last claim that was taken.
     pub number: u64,
     /// The claim with which it registered. Participants register with the server that they turn to,
-    /// so this tells which of two servers it turned to last, also where later claims are not stored.
+    /// so this tells which of two servers it turned to last, also where later claims are not
+    /// stored.
     pub registered: u64,
     /// Whether it is being heard.
     pub standing: Standing,

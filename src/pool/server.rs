@@ -78,8 +78,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server in a new life, with the records that were saved in earlier ones: all of them, as the
-    /// last [`Change`](super::Change) of each left it.
+    /// A server in a new life, with the records that were saved in earlier ones: all of them, as
+    /// the last [`Change`](super::Change) of each left it.
     ///
     /// # Errors
     ///

@@ -402,7 +402,8 @@ fn g5_g6_g40_to_g45_who_takes_no_part() {
     assert!(matches!(small, Err(Ineligible::Model { .. }))); // G40
     for model in ["ASAv10", "ASA 5506-X", "ASA 5508-X", "ASA 5516-X"] {
         if let Ok(entry) = catalogue::find(model, None, None) {
-            assert!(matches!(of(&Unit::new(entry)), Err(Ineligible::Model { .. })), "{model}"); // G41
+            // G41
+            assert!(matches!(of(&Unit::new(entry)), Err(Ineligible::Model { .. })), "{model}");
         }
     }
     let mut multiple = participant_unit("ASA 5520", 0);
