@@ -19,8 +19,8 @@
 //! last. So a message that is lost, repeated, or overtaken by others counts once or not at all.
 //!
 //! *Order.* A server first counts a grant, then stores it, then sends it; a participant counts on
-//! it when it arrives. The other way, a participant first gives up, and tells when it has. In between,
-//! the sessions are counted and not used, never used and not counted.
+//! it when it arrives. The other way, a participant first gives up, and tells when it has. In
+//! between, the sessions are counted and not used, never used and not counted.
 //!
 //! *Leases.* A server that hears nothing for [`LOST_REFRESHES`] intervals gives the sessions to
 //! others (G30); the participant keeps them for [`HOLD`], counted from when it *sent* the last
