@@ -31,6 +31,7 @@
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
+//! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
 //! | `net` | frames between the units that share licences (feature `net`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
@@ -80,6 +81,8 @@ pub mod cli;
 pub mod measure;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "shared-pool")]
+pub mod pool;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]
