@@ -224,7 +224,7 @@ fn with_backup() -> Settings {
 }
 
 #[test]
-fn g21_to_g25_local_sessions_first_then_50_at_a_time_up_to_the_platform() {
+fn g21_to_g25_j8_local_sessions_first_then_50_at_a_time_up_to_the_platform() {
     let mut lab = Lab::new(pool(1_000));
     lab.add_participant(P, "ASA 5520", 100);
     lab.demand(P, 100);
@@ -370,7 +370,7 @@ fn without_overlap_nothing_is_given_twice() {
 }
 
 #[test]
-fn g7_g46_to_g48_the_server_draws_on_its_own_pool() {
+fn g7_g46_to_g48_j9_the_server_draws_on_its_own_pool() {
     let mut unit = unit(
         "ASA 5540",
         &[
@@ -568,7 +568,7 @@ fn g54_to_g56_after_30_days_the_backup_stops() {
 }
 
 #[test]
-fn g70_the_standby_backup_counts_down_where_the_primary_left_off() {
+fn g70_j6_the_standby_backup_counts_down_where_the_primary_left_off() {
     let mut lab = after_days_up(25);
     lab.kill(S);
     lab.advance(DAY * 12 + Duration::from_secs(30));
