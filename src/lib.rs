@@ -31,6 +31,7 @@
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
+//! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
@@ -77,6 +78,8 @@ pub mod cli;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;
+#[cfg(feature = "shared-pool")]
+pub mod pool;
 #[cfg(feature = "cli")]
 pub mod sim;
 #[cfg(feature = "store")]

@@ -1,0 +1,1 @@
+//! Every explicit rule of group G, machine by machine.
