@@ -33,6 +33,7 @@
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
+//! | `net` | frames between the units that share licences (feature `net`) | `license` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
 //! Without default features only the first three are built.
@@ -78,6 +79,8 @@ pub mod cli;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "shared-pool")]
 pub mod pool;
 #[cfg(feature = "cli")]

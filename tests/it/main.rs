@@ -14,6 +14,7 @@ mod gate;
 mod keys;
 mod license;
 mod models;
+mod net;
 mod operator;
 mod replay;
 mod ring;

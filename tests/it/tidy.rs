@@ -14,7 +14,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
     ("store", &["catalogue", "license"]),
-    ("cli", &["catalogue", "license", "gate", "capture", "measure", "pool", "sim", "store"]),
+    ("net", &["license"]),
+    (
+        "cli",
+        &["catalogue", "license", "gate", "capture", "measure", "net", "pool", "sim", "store"],
+    ),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.
