@@ -79,3 +79,47 @@ impl Budget {
 pub(super) const fn days_of(duration: Duration) -> u64 {
     duration.as_secs() / DAY.as_secs()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the 9.1 guide tells of the operational limit, page 5-29 (G59 – G64).
+    #[test]
+    fn days_are_spent_and_come_back() {
+        let mut budget = Budget::default();
+        assert_eq!(budget.remaining, DAY * 5);
+        budget.recharge(DAY * 24);
+        assert_eq!(budget.remaining, DAY * 29);
+        budget.recharge(DAY * 2);
+        assert_eq!(budget.remaining, FULL_BUDGET);
+        budget.spend(DAY * 20);
+        assert_eq!(budget.remaining, DAY * 10);
+        let mut again = budget;
+        budget.recharge(DAY * 5);
+        assert_eq!(budget.remaining, DAY * 15);
+        again.recharge(DAY * 20);
+        assert_eq!(again.remaining, FULL_BUDGET);
+    }
+
+    #[test]
+    fn fifteen_and_thirty_days_are_told_once_each() {
+        let mut budget = Budget { remaining: FULL_BUDGET, served: Duration::ZERO };
+        let hours = (1..=720).filter_map(|hour| {
+            let spent = budget.spend(Duration::from_hours(1));
+            assert_eq!(spent.over, hour == 720);
+            spent.served.map(|days| (hour, days))
+        });
+        assert_eq!(hours.collect::<Vec<_>>(), [(15 * 24, 15), (30 * 24, 30)]);
+    }
+
+    #[test]
+    fn what_is_stored_is_never_more_than_there_is() {
+        for seconds in 0..1_000 {
+            let remaining = Duration::from_secs(seconds);
+            let budget = Budget { remaining, served: Duration::ZERO };
+            assert!(budget.rounded(false).remaining <= remaining);
+            assert!(budget.rounded(true).remaining <= remaining.saturating_sub(SAVE_STEP));
+        }
+    }
+}

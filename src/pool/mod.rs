@@ -101,6 +101,9 @@ mod budget;
 mod codec;
 mod denial;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod message;
 mod participant;
 mod record;

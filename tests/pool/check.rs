@@ -1,12 +1,9 @@
 //! What holds after every step, and at the end.
 
-use std::collections::BTreeMap;
-
-use tollgate::license::key::Serial;
 use tollgate::pool::{Record, Server, Standing};
 
-use crate::node::{Machine, Node, cap_of};
-use crate::script::{BACKUP, SERVER, name};
+use crate::node::{Machine, cap_of};
+use crate::script::{BACKUP, Place, SERVER, name};
 use crate::world::World;
 
 macro_rules! ensure {
@@ -17,14 +14,25 @@ macro_rules! ensure {
     };
 }
 
-/// What an authority answers for: its records, live or as stored.
-fn books(node: &Node) -> BTreeMap<Serial, Record> {
-    let records: Vec<Record> = match &node.machine {
-        Some(Machine::Server(server)) => server.participants().cloned().collect(),
-        Some(Machine::Backup(backup)) => backup.participants().cloned().collect(),
-        _ => node.disk.records(),
+/// What an authority answers for: its records, live or as stored, by the place of their unit.
+type Books<'a> = Vec<Option<&'a Record>>;
+
+fn books(world: &World, place: Place) -> Books<'_> {
+    let node = &world.nodes[place];
+    let records: Box<dyn Iterator<Item = &Record>> = match &node.machine {
+        Some(Machine::Server(server)) => Box::new(server.participants()),
+        Some(Machine::Backup(backup)) => Box::new(backup.participants()),
+        _ => Box::new(node.disk.records.values()),
     };
-    records.into_iter().map(|record| (record.serial, record)).collect()
+    let mut books = vec![None; world.nodes.len()];
+    for record in records {
+        books[world.places[&record.serial]] = Some(record);
+    }
+    books
+}
+
+fn sum_of(books: &Books<'_>, part: impl Fn(&Record) -> u32) -> u64 {
+    books.iter().flatten().map(|record| u64::from(part(record))).sum()
 }
 
 fn server(world: &World) -> Option<&Server> {
@@ -43,10 +51,18 @@ fn backup_is_clean(world: &World) -> bool {
 }
 
 pub(crate) fn invariants(world: &mut World) -> Result<(), String> {
-    let of_server = books(&world.nodes[SERVER]);
-    let of_backup = books(&world.nodes[BACKUP]);
+    let beyond = look(world)?;
+    world.figures.oversubscribed = world.figures.oversubscribed.max(beyond.0);
+    world.figures.bound_reached += u64::from(beyond.1);
+    Ok(())
+}
+
+/// How much is held beyond the pool, and whether that is all that the server reckons with.
+fn look(world: &World) -> Result<(u64, bool), String> {
+    let of_server = books(world, SERVER);
+    let of_backup = books(world, BACKUP);
     grants_are_conserved(world, &of_server, &of_backup)?;
-    stored_is_what_is_known(world)?;
+    stored_is_what_is_known(world, [&of_server, &of_backup])?;
     for node in &world.nodes {
         let (who, held, room) = (name(node.place), node.held(), node.room());
         ensure!(held <= room, "P3: {who} holds {held}, its platform has room for {room}");
@@ -54,7 +70,7 @@ pub(crate) fn invariants(world: &mut World) -> Result<(), String> {
         ensure!(held <= cap, "{who} holds {held}, its cap is {cap}");
     }
     if world.setup.wild_clocks {
-        return Ok(());
+        return Ok((0, false));
     }
     what_is_held_is_known(world, &of_server, &of_backup)?;
     the_bound_holds(world, &of_server, &of_backup)
@@ -63,8 +79,8 @@ pub(crate) fn invariants(world: &mut World) -> Result<(), String> {
 /// P1.
 fn grants_are_conserved(
     world: &World,
-    of_server: &BTreeMap<Serial, Record>,
-    of_backup: &BTreeMap<Serial, Record>,
+    of_server: &Books<'_>,
+    of_backup: &Books<'_>,
 ) -> Result<(), String> {
     let size = world.setup.size;
     let mut serving = Vec::new();
@@ -77,13 +93,13 @@ fn grants_are_conserved(
         serving.push(("B", backup.usage(), of_backup));
     }
     for (who, usage, records) in serving {
-        let sum: u64 = records.values().map(|record| u64::from(record.granted)).sum();
-        let stranded: u64 = records.values().map(|record| u64::from(record.stranded())).sum();
+        let sum = sum_of(records, |record| record.granted);
+        let stranded = sum_of(records, Record::stranded);
         ensure!(usage.granted == sum, "P1: {who} counts {} granted, of {sum}", usage.granted);
         ensure!(usage.stranded == stranded, "{who} counts {}, not {stranded}", usage.stranded);
         ensure!(sum <= u64::from(size), "P1: {who} granted {sum} of {size}");
         ensure!(sum + u64::from(usage.free) == u64::from(size), "{who}: {usage:?}");
-        for record in records.values() {
+        for record in records.iter().flatten() {
             let limit = record.allotment.cap.unwrap_or(u32::MAX).min(record.room);
             ensure!(record.granted <= limit, "P3: {who} granted too much: {record:?}");
             ensure!(record.exposed >= record.granted, "{who}: {record:?}");
@@ -93,33 +109,53 @@ fn grants_are_conserved(
 }
 
 /// P4: were it killed now, an authority would know what it knows but for who was heard.
-fn stored_is_what_is_known(world: &World) -> Result<(), String> {
-    for node in world.nodes.iter().take(2).filter(|node| node.machine.is_some()) {
-        let stored = node.disk.records();
-        let known = books(node);
-        ensure!(stored.len() == known.len(), "P4: {} stored another list", name(node.place));
-        for record in &stored {
-            let now = known.get(&record.serial);
-            let same = now.is_some_and(|now| {
-                let heard = Record { number: record.number, used: record.used, ..now.clone() };
-                heard == *record && now.number >= record.number
+fn stored_is_what_is_known(world: &World, books: [&Books<'_>; 2]) -> Result<(), String> {
+    for (node, known) in world.nodes.iter().zip(books).filter(|(node, _)| node.machine.is_some()) {
+        let (who, stored) = (name(node.place), &node.disk.records);
+        let count = known.iter().flatten().count();
+        ensure!(stored.len() == count, "P4: {who} stored another list");
+        for now in known.iter().flatten() {
+            let record = stored.get(&now.serial);
+            let same = record.is_some_and(|record| {
+                let heard = now.moment_apart(record);
+                heard && now.number >= record.number
             });
-            ensure!(same, "P4: {} stored {record:?} and knows {now:?}", name(node.place));
+            ensure!(same, "P4: {who} stored {record:?} and knows {now:?}");
         }
     }
     Ok(())
 }
 
+/// Whether two records say the same, but for when the participant was heard.
+trait Apart {
+    fn moment_apart(&self, stored: &Self) -> bool;
+}
+
+impl Apart for Record {
+    fn moment_apart(&self, stored: &Self) -> bool {
+        (self.incarnation, self.standing, self.granted, self.exposed, self.room, self.high)
+            == (
+                stored.incarnation,
+                stored.standing,
+                stored.granted,
+                stored.exposed,
+                stored.room,
+                stored.high,
+            )
+            && self.allotment == stored.allotment
+            && self.hostname == stored.hostname
+    }
+}
+
 /// P2: whatever is held is on the books of the server, or of a backup that answers for it.
 fn what_is_held_is_known(
     world: &World,
-    of_server: &BTreeMap<Serial, Record>,
-    of_backup: &BTreeMap<Serial, Record>,
+    of_server: &Books<'_>,
+    of_backup: &Books<'_>,
 ) -> Result<(), String> {
     let clean = backup_is_clean(world);
     for node in &world.nodes {
-        let exposed =
-            |books: &BTreeMap<_, Record>| books.get(&node.serial).map_or(0, |it| it.exposed);
+        let exposed = |books: &Books<'_>| books[node.place].map_or(0, |it| it.exposed);
         let by_backup = if clean { 0 } else { exposed(of_backup) };
         let known = exposed(of_server).max(by_backup);
         let (who, held) = (name(node.place), node.held());
@@ -133,18 +169,15 @@ fn what_is_held_is_known(
 
 /// The figure of the server, or both figures, cover what is held.
 fn the_bound_holds(
-    world: &mut World,
-    of_server: &BTreeMap<Serial, Record>,
-    of_backup: &BTreeMap<Serial, Record>,
-) -> Result<(), String> {
+    world: &World,
+    of_server: &Books<'_>,
+    of_backup: &Books<'_>,
+) -> Result<(u64, bool), String> {
     let size = u64::from(world.setup.size);
     let held: u64 = world.nodes.iter().map(|node| u64::from(node.held())).sum();
-    let stranded = |books: &BTreeMap<_, Record>| -> u64 {
-        books.values().map(|record| u64::from(record.stranded())).sum()
-    };
     let by_server = match server(world) {
         Some(server) => server.oversubscription_bound(),
-        None => stranded(of_server),
+        None => sum_of(of_server, Record::stranded),
     };
     let mut most = size + by_server;
     let clean = backup_is_clean(world);
@@ -152,7 +185,7 @@ fn the_bound_holds(
         most += size
             + match &world.nodes[BACKUP].machine {
                 Some(Machine::Backup(backup)) => backup.oversubscription_bound(),
-                _ => stranded(of_backup),
+                _ => sum_of(of_backup, Record::stranded),
             };
     }
     ensure!(held <= most, "the bound: {held} held, {most} at most (clean: {clean})");
@@ -161,9 +194,7 @@ fn the_bound_holds(
         ensure!(held <= most, "the overlap: {held} held, {most} at most");
     }
     let beyond = held.saturating_sub(size);
-    world.figures.oversubscribed = world.figures.oversubscribed.max(beyond);
-    world.figures.bound_reached += u64::from(beyond > 0 && clean && held == most);
-    Ok(())
+    Ok((beyond, beyond > 0 && clean && held == most))
 }
 
 /// Nobody is short while there is something for it.

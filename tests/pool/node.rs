@@ -17,7 +17,7 @@ use crate::script::{BACKUP, Place, SERVER, Setup};
 /// What a unit has stored: what survives a kill.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
-    records: BTreeMap<Serial, Vec<u8>>,
+    pub(crate) records: BTreeMap<Serial, Record>,
     pub(crate) backup: Option<BackupState>,
 }
 
@@ -25,7 +25,8 @@ impl Disk {
     pub(crate) fn store(&mut self, change: Change) {
         match change {
             Change::Record(record) => {
-                self.records.insert(record.serial, record.encode());
+                let read = Record::decode(&record.encode()).expect("what was encoded");
+                self.records.insert(record.serial, read);
             }
             Change::Forget(serial) => {
                 self.records.remove(&serial);
@@ -33,11 +34,6 @@ impl Disk {
             Change::Backup(state) => self.backup = Some(state),
             other => panic!("{other:?} is not stored"),
         }
-    }
-
-    pub(crate) fn records(&self) -> Vec<Record> {
-        let records = self.records.values();
-        records.map(|bytes| Record::decode(bytes).expect("what was encoded")).collect()
     }
 }
 
@@ -221,7 +217,7 @@ impl Node {
         let mut machine = match self.place {
             SERVER => {
                 let settings = settings(setup);
-                let saved = self.disk.records();
+                let saved = self.disk.records.values().cloned();
                 let server = Server::start(now, Start::Return, own, settings, saved);
                 Machine::Server(Box::new(server.expect("settings that work")))
             }
@@ -229,7 +225,7 @@ impl Node {
                 now,
                 own,
                 self.disk.backup,
-                self.disk.records(),
+                self.disk.records.values().cloned(),
             ))),
             _ => Machine::Participant(Box::new(Participant::new(now, own))),
         };

@@ -84,7 +84,7 @@ pub(crate) struct World {
     random: Random,
     pub(crate) now: Duration,
     pub(crate) nodes: Vec<Node>,
-    places: BTreeMap<Serial, Place>,
+    pub(crate) places: BTreeMap<Serial, Place>,
     wires: BTreeMap<(Place, Place), Wire>,
     frames: BinaryHeap<Frame>,
     sent: u64,
