@@ -27,10 +27,10 @@ const FORMAT_ROW: &str = "format";
 const RECORD: &str = "record";
 
 /// What redb or the record's coding says.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What redb's files begin with.
-const MAGIC: &[u8] = b"redb";
+pub(super) const MAGIC: &[u8] = b"redb";
 
 /// A value that has a file of its own.
 pub trait Stored: Serialize + DeserializeOwned {
@@ -179,7 +179,7 @@ struct Rows {
 
 /// The rows of a database in these bytes, or none where it is no database of ours.
 fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
-    let mut database = Database::builder().create_with_backend(Copy(Mutex::new(bytes)))?;
+    let mut database = Database::builder().create_with_backend(Copy::of(bytes))?;
     if !database.check_integrity()? {
         return Err("a checksum does not match".into());
     }
@@ -202,9 +202,13 @@ fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
 /// A file's bytes in memory. It says that something is beyond its end, where a damaged file asks
 /// for it.
 #[derive(Debug)]
-struct Copy(Mutex<Zeroizing<Vec<u8>>>);
+pub(super) struct Copy(Mutex<Zeroizing<Vec<u8>>>);
 
 impl Copy {
+    pub(super) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(Mutex::new(bytes))
+    }
+
     fn within<T>(
         &self,
         offset: u64,

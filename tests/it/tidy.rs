@@ -13,11 +13,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("capture", &["catalogue", "license", "gate"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
-    ("store", &["catalogue", "license"]),
+    ("store", &["catalogue", "license", "pool"]),
     ("net", &["license"]),
+    ("serve", &["catalogue", "license", "gate", "net", "pool", "store"]),
     (
         "cli",
-        &["catalogue", "license", "gate", "capture", "measure", "net", "pool", "sim", "store"],
+        &["catalogue", "license", "gate", "capture", "measure", "net", "pool", "serve", "sim", "store"],
     ),
 ];
 
