@@ -43,9 +43,7 @@ use std::path::PathBuf;
 pub use draw::Draw;
 pub use machine::Machine;
 pub use node::{Node, Parts};
-pub use report::{
-    About, BackupUnit, Client, Denied, Device, Messages, Network, Pool, Report,
-};
+pub use report::{About, BackupUnit, Client, Denied, Device, Messages, Network, Pool, Report};
 pub use window::ask;
 pub use wires::Wires;
 

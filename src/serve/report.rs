@@ -18,6 +18,8 @@ pub struct Report {
     pub role: String,
     /// Whether it serves.
     pub serving: bool,
+    /// The address of the main server, as configured, of a unit that has one.
+    pub server_address: Option<String>,
     /// The serial number of the server that serves it.
     pub served_by: Option<String>,
     /// The pool, of a unit that serves or can.
@@ -169,8 +171,9 @@ pub struct Network {
 
 /// What is configured and no machine has to know.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
 pub struct About {
+    /// The address of the main server.
+    pub server_address: Option<String>,
     /// The address of the backup.
     pub backup_address: Option<String>,
 }
@@ -192,6 +195,7 @@ impl Report {
             serial: own.serial().to_string(),
             role: "participant".to_owned(),
             serving: false,
+            server_address: about.server_address.clone(),
             served_by: own.server().map(|server| server.to_string()),
             pool: None,
             device,

@@ -21,6 +21,7 @@ mod ring;
 mod ring_model;
 mod ring_state;
 mod scenarios;
+mod shared;
 mod sim;
 mod store;
 mod store_kill;

@@ -18,7 +18,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("serve", &["catalogue", "license", "gate", "net", "pool", "store"]),
     (
         "cli",
-        &["catalogue", "license", "gate", "capture", "measure", "net", "pool", "serve", "sim", "store"],
+        &[
+            "catalogue",
+            "license",
+            "gate",
+            "capture",
+            "measure",
+            "net",
+            "pool",
+            "serve",
+            "sim",
+            "store",
+        ],
     ),
 ];
 
