@@ -82,3 +82,55 @@ impl Refused {
         self.recent.front().map_or(0, |(_, most)| *most)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{self, Feature, Value};
+    use crate::license::{Kind, Origin, Unit};
+
+    fn draw() -> Draw {
+        let mut unit = Unit::new(catalogue::find("ASA 5520", None, None).unwrap());
+        unit.add(Feature::AnyconnectPremium, Value::Count(25)).unwrap();
+        let own = RunningLicense::of(&unit);
+        Draw::new(Gate::new(own.clone()), own).unwrap()
+    }
+
+    #[test]
+    fn the_gate_admits_what_is_held_and_no_more() {
+        let draw = draw();
+        let gate = draw.gate().clone();
+        let mut worker = gate.worker();
+        let mut held = Vec::new();
+        for (shared, most) in [(0, 25), (50, 75), (725, 750), (2_000, 750), (50, 750), (0, 750)] {
+            draw.publish(shared).unwrap();
+            held.extend(std::iter::from_fn(|| worker.admit(Kind::Anyconnect).ok()));
+            // What is in use stays when shared sessions are given up (G33).
+            assert_eq!(held.len(), most, "{shared} shared");
+        }
+        let refusal = worker.admit(Kind::Anyconnect).unwrap_err();
+        assert_eq!((refusal.limit, refusal.origin), (Limit::Anyconnect, Origin::Licence));
+        draw.publish(50).unwrap();
+        assert_eq!(worker.admit(Kind::Anyconnect).unwrap_err().origin, Origin::Shared);
+        held.into_iter().for_each(|token| worker.release(token));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_is_needed_for_a_while() {
+        let mut draw = draw();
+        let gate = draw.gate().clone();
+        let mut worker = gate.worker();
+        let held: Vec<_> = (0..25).map(|_| worker.admit(Kind::Anyconnect).unwrap()).collect();
+        assert_eq!(draw.demand(Instant::now()), 25);
+        for refused in [3, 1] {
+            (0..refused).for_each(|_| assert!(worker.admit(Kind::Anyconnect).is_err()));
+            assert_eq!(draw.demand(Instant::now()), 28);
+            tokio::time::advance(REMEMBERED / 2).await;
+        }
+        assert_eq!(draw.demand(Instant::now()), 26);
+        tokio::time::advance(REMEMBERED / 2).await;
+        assert_eq!(draw.demand(Instant::now()), 25);
+        held.into_iter().for_each(|token| worker.release(token));
+        assert_eq!(draw.demand(Instant::now()), 0);
+    }
+}

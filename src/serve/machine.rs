@@ -124,3 +124,31 @@ const fn may_say(role: Role, side: Side, message: &Message) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::{Claim, Purpose, Refusal, SyncAnswer};
+
+    #[test]
+    fn nobody_says_what_is_not_his_to_say() {
+        let purpose = Purpose::Refresh;
+        let claim = Claim { incarnation: 1, number: 1, purpose, held: 0, wanted: 0, used: 0 };
+        let answer = SyncAnswer {
+            backup: 1,
+            server: 1,
+            version: 1,
+            report_due: false,
+            remaining: Duration::ZERO,
+        };
+        let refused =
+            Message::Refused { incarnation: 1, number: 1, reason: Refusal::UnknownClient };
+        let settled = Message::ReportAnswer { server: 1, part: 0 };
+        let messages = [Message::Claim(claim), Message::SyncAnswer(answer), refused, settled];
+        let said = |role, side| messages.each_ref().map(|it| may_say(role, side, it));
+        assert_eq!(said(Role::Participant, Side::In), [true, false, false, false]);
+        assert_eq!(said(Role::Backup, Side::In), [true, true, false, false]);
+        assert_eq!(said(Role::Server, Side::Out(0)), [false, false, true, true]);
+        assert_eq!(said(Role::Backup, Side::Out(1)), [false, false, true, false]);
+    }
+}
