@@ -224,9 +224,11 @@ impl Backup {
         self.outputs.pop_front()
     }
 
+    /// What is due by now is done before what comes now.
     fn tick(&mut self, now: Duration) {
         self.now = self.now.max(now);
         self.spend();
+        self.authority.handle_timeout(self.now);
     }
 
     fn act(&mut self) {

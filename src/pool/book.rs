@@ -37,6 +37,8 @@ struct Entry {
     record: Record,
     version: u64,
     deadline: Option<Duration>,
+    /// The term in which it registered here; 0: not here.
+    term: u64,
 }
 
 /// Sums over all records.
@@ -71,6 +73,9 @@ pub(super) struct Book {
     versions: BTreeMap<u64, Serial>,
     version: u64,
     idle: BTreeSet<Serial>,
+    /// How often these books were opened. A participant registers in every term, also when it did
+    /// not notice that one ended: that orders its records at two servers.
+    term: u64,
     /// What changed since it was saved last.
     unsaved: BTreeSet<Serial>,
 }
@@ -86,6 +91,7 @@ impl Book {
             versions: BTreeMap::new(),
             version: 0,
             idle: BTreeSet::new(),
+            term: 0,
             unsaved: BTreeSet::new(),
         }
     }
@@ -151,7 +157,8 @@ impl Book {
                 self.version
             }
         };
-        self.entries.insert(serial, Entry { record, version, deadline });
+        let term = before.map_or(0, |before| before.term);
+        self.entries.insert(serial, Entry { record, version, deadline, term });
     }
 
     fn remove(&mut self, serial: Serial) {
@@ -198,16 +205,31 @@ impl Book {
         }
         if claim.incarnation > record.incarnation {
             // What it held in its last life ended with it.
-            let Record { allotment, high, .. } = record;
-            record = Record { allotment, high, ..Record::absent(from) };
+            let Record { high, allotment, .. } = record;
+            record = Record { high, allotment, ..Record::absent(from) };
             record.incarnation = claim.incarnation;
         } else if let Some(verdict) = self.repeated(now, &record, claim) {
             return verdict;
         }
+        record.registered = claim.number;
         record.room = room;
         record.hostname = hostname;
         record.standing = Standing::Registered;
-        self.settle(now, record, claim)
+        let verdict = self.settle(now, record, claim);
+        self.set_term(from, self.term);
+        verdict
+    }
+
+    fn set_term(&mut self, participant: Serial, term: u64) {
+        if let Some(entry) = self.entries.get_mut(&participant) {
+            entry.term = term;
+        }
+    }
+
+    /// Whether it registered in this term and was not lost since.
+    fn is_registered(&self, record: &Record) -> bool {
+        record.standing == Standing::Registered
+            && self.entries.get(&record.serial).is_some_and(|entry| entry.term == self.term)
     }
 
     /// A registered participant claims.
@@ -233,7 +255,8 @@ impl Book {
         let mut moved = 0;
         if let Some(mut other) = self.get(of).filter(|_| of != from).cloned() {
             moved = other.granted.min(limit(&record).saturating_sub(record.granted));
-            // The other unit may be alive and cut off: what it held stays exposed until it is heard.
+            // The other unit may be alive and cut off: what it held stays exposed until it is
+            // heard.
             other.granted = 0;
             let deadline = self.entries.get(&of).and_then(|entry| entry.deadline);
             self.put(other, deadline);
@@ -260,9 +283,10 @@ impl Book {
         if let Some(verdict) = self.repeated(now, &record, claim) {
             return Err(verdict);
         }
-        match record.standing {
-            Standing::Registered => Ok(record),
-            Standing::Absent | Standing::Expired => Err(Verdict::Refused(Refusal::UnknownClient)),
+        if self.is_registered(&record) {
+            Ok(record)
+        } else {
+            Err(Verdict::Refused(Refusal::UnknownClient))
         }
     }
 
@@ -273,7 +297,7 @@ impl Book {
         }
         Some(if claim.number < record.number {
             Verdict::Stale
-        } else if record.standing == Standing::Registered {
+        } else if self.is_registered(record) {
             self.put(record.clone(), Some(self.lost_at(now)));
             Verdict::Granted(record.granted)
         } else {
@@ -396,7 +420,9 @@ impl Book {
             return;
         }
         let deadline = self.deadline_from(now, &record);
+        let serial = record.serial;
         self.put(record, deadline);
+        self.set_term(serial, 0);
     }
 
     /// Takes what a server says of a participant, unless this one has heard it later itself.
@@ -407,7 +433,7 @@ impl Book {
     }
 
     /// Takes what a backup that served says of a participant, if it heard it later.
-    pub(super) fn merge(&mut self, now: Duration, theirs: Record) {
+    pub(super) fn merge(&mut self, now: Duration, theirs: &Record) {
         let own = self.get(theirs.serial).cloned();
         let own = own.unwrap_or_else(|| Record::absent(theirs.serial));
         if theirs.moment() <= own.moment() {
@@ -436,6 +462,7 @@ impl Book {
     /// Begins to serve from a copy: everybody has three intervals to come, and what the copy grants
     /// beyond the pool, because it was taken in the middle of a change, is only exposed.
     pub(super) fn open(&mut self, now: Duration) {
+        self.term += 1;
         let mut left = self.terms.size;
         for mut record in self.records().cloned().collect::<Vec<_>>() {
             record.granted = record.granted.min(left);

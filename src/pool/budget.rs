@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a backup may serve when the main server was never up for longer (G59).
-pub const FIRST_BUDGET: Duration = Duration::from_hours(5 * 24);
+pub const FIRST_BUDGET: Duration = Duration::from_secs(5 * DAY.as_secs());
 
 /// What it may serve at most (G54).
-pub const FULL_BUDGET: Duration = Duration::from_hours(30 * 24);
+pub const FULL_BUDGET: Duration = Duration::from_secs(30 * DAY.as_secs());
 
 /// After so many days on end the operator is told (G56).
 const TOLD_AFTER: [u64; 2] = [15, 30];
@@ -106,7 +106,7 @@ mod tests {
     fn fifteen_and_thirty_days_are_told_once_each() {
         let mut budget = Budget { remaining: FULL_BUDGET, served: Duration::ZERO };
         let hours = (1..=720).filter_map(|hour| {
-            let spent = budget.spend(Duration::from_hours(1));
+            let spent = budget.spend(Duration::from_secs(60 * 60));
             assert_eq!(spent.over, hour == 720);
             spent.served.map(|days| (hour, days))
         });

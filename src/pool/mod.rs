@@ -18,25 +18,27 @@
 //! older; a participant takes the answer to its last claim alone, from the server it turned to
 //! last. So a message that is lost, repeated, or overtaken by others counts once or not at all.
 //!
-//! *Order.* A server first counts a grant, then stores it, then sends it; a participant counts on it
-//! when it arrives. The other way, a participant first gives up, and tells when it has. In between,
-//! the sessions are counted and not used, never used and not counted.
+//! *Order.* A server first counts a grant, then stores it, then sends it; a participant counts on
+//! it when it arrives. The other way, a participant first gives up, and tells when it has. In
+//! between, the sessions are counted and not used, never used and not counted.
 //!
 //! *Leases.* A server that hears nothing for [`LOST_REFRESHES`] intervals gives the sessions to
-//! others (G30); the participant keeps them for [`HOLD`], counted from when it *sent* the last claim
-//! that was answered (G32), which is before the server heard it. The server therefore remembers such
-//! sessions as *stranded*, for [`HOLD`] after it heard the participant last.
+//! others (G30); the participant keeps them for [`HOLD`], counted from when it *sent* the last
+//! claim that was answered (G32), which is before the server heard it. The server therefore
+//! remembers such sessions as *stranded*, for [`HOLD`] after it heard the participant last.
 //!
 //! *Two servers.* The backup has a copy of the server's records, which the server sends it every
-//! [`SYNC_INTERVAL`] (G51). It serves after [`TAKEOVER`] of silence while it has days left. A server
-//! that returns waits for the backup, which stops, reports its records, and is a participant again
-//! (G57). Of two records of one participant the one with the larger (incarnation, number) is the
-//! later, because a participant numbers its claims across both.
+//! [`SYNC_INTERVAL`] (G51). It serves after [`TAKEOVER`] of silence while it has days left. A
+//! server that returns waits for the backup, which stops, reports its records, and is a participant
+//! again (G57). Of two records of one participant the one with the larger (incarnation, number) is
+//! the later, because a participant numbers its claims across both. It registers with a server that
+//! it turns to, and again whenever a server begins to serve, and a registration is always stored
+//! and told: so the later record is known to be.
 //!
 //! # Invariants
 //!
-//! * **P1** What a server has granted is the sum over its records, and a claim never raises it above
-//!   the size of the pool.
+//! * **P1** What a server has granted is the sum over its records, and a claim never raises it
+//!   above the size of the pool.
 //! * **P2** A participant holds at most what the record of it at one of the servers says it may
 //!   (`exposed`), which is at least what it was granted there.
 //! * **P3** A participant holds at most what its platform has room for besides its own licence
@@ -48,7 +50,8 @@
 //!
 //! The guides let the server give sessions again after three refresh intervals that a participant
 //! may use for 24 hours, so the pool *can* be over-subscribed. By how much is known:
-//! [`Server::oversubscription_bound`] is the sum of stranded sessions, as far as they are given again.
+//! [`Server::oversubscription_bound`] is the sum of stranded sessions, as far as they are given
+//! again.
 //!
 //! *Argument.* By P2 all participants together hold at most the sum of `exposed`, which is the sum
 //! of `granted`, at most the size by P1, and the stranded. A record's stranded sessions are
@@ -58,9 +61,11 @@
 //!
 //! With a limit on the overlap ([`Settings::overlap`]) no more than that many stranded sessions are
 //! given again: sessions held ≤ size + overlap. With 0 the pool is never over-subscribed; the price
-//! is that a lost participant's sessions are missing for 24 hours. Without a limit the worst case is
-//! that every participant in turn is given the pool and then cut off: the bound grows up to the sum
-//! of what their platforms have room for.
+//! is that a lost participant's sessions are missing for 24 hours. A transfer is not limited by it,
+//! or a pair would have no sessions after a failover: what the other unit may hold until it is
+//! heard comes on top, and is in the bound. Without a limit the worst case is that every
+//! participant in turn is given the pool and then cut off: the bound grows up to the sum of what
+//! their platforms have room for.
 //!
 //! While the backup serves, or has and has not reported, each server answers for what it granted
 //! itself: sessions held ≤ (size + bound of the server) + (size + bound of the backup). When the
@@ -74,14 +79,14 @@
 //!
 //! A claim that is not answered is sent again, after 2 seconds, then 4, and so on up to the refresh
 //! interval; after three times the participant turns to another server that it has a link to, if
-//! there is one. One that got less than it wanted asks again at every refresh (G28). What is free is
-//! therefore granted within one refresh interval to whoever asks first. Nothing waits for anything
-//! but the clock.
+//! there is one. One that got less than it wanted asks again at every refresh (G28). What is free
+//! is therefore granted within one refresh interval to whoever asks first. Nothing waits for
+//! anything but the clock.
 //!
 //! # Choices where the guides leave one
 //!
-//! * A claim asks for whole steps of [`STEP`] sessions, as many as are needed at once, and less only
-//!   where the platform has room for less (G21, G25).
+//! * A claim asks for whole steps of [`STEP`] sessions, as many as are needed at once, and less
+//!   only where the platform has room for less (G21, G25).
 //! * A registration carries a claim: it is the new request of G34.
 //! * The server takes part in its pool as a participant that is linked to itself (G7), and so does
 //!   the backup while it serves.
@@ -146,7 +151,7 @@ pub const STEP: u32 = 50;
 pub const LOST_REFRESHES: u32 = 3;
 
 /// For so long a participant keeps what it holds without contact (G32).
-pub const HOLD: Duration = Duration::from_hours(24);
+pub const HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often the server sends its backup what changed (G51).
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(10);

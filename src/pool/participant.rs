@@ -209,16 +209,16 @@ impl Participant {
 
     /// So many sessions are in use or asked for, of its own licence and shared ones together.
     ///
-    /// More shared sessions are asked for at once. Fewer are published first and given back then, so
-    /// the caller publishes before it goes on draining outputs.
+    /// More shared sessions are asked for at once. Fewer are published first and given back then,
+    /// so the caller publishes before it goes on draining outputs.
     pub fn set_demand(&mut self, now: Duration, sessions: u32) {
         self.tick(now);
         self.demand = sessions;
         self.act();
     }
 
-    /// The unit of a failover pair that is on standby holds nothing: it registers, with an ID of its
-    /// own, and waits (G72).
+    /// The unit of a failover pair that is on standby holds nothing: it registers, with an ID of
+    /// its own, and waits (G72).
     pub fn stand_by(&mut self, now: Duration) {
         self.tick(now);
         self.standby = true;

@@ -34,6 +34,10 @@ pub struct Record {
     pub incarnation: u64,
     /// Its last claim that was taken.
     pub number: u64,
+    /// The claim with which it registered. Participants register with the server that they turn to,
+    /// so this tells which of two servers it turned to last, also where later claims are not
+    /// stored.
+    pub registered: u64,
     /// Whether it is being heard.
     pub standing: Standing,
     /// Shared sessions that are promised to it and missing from the pool.
@@ -60,6 +64,7 @@ impl Record {
             serial,
             incarnation: 0,
             number: 0,
+            registered: 0,
             standing: Standing::Absent,
             granted: 0,
             exposed: 0,
@@ -115,6 +120,7 @@ impl Record {
         to.serial(self.serial);
         to.u64(self.incarnation);
         to.u64(self.number);
+        to.u64(self.registered);
         to.u8(self.standing as u8);
         for value in [self.granted, self.exposed, self.room, self.used, self.high] {
             to.u32(value);
@@ -129,6 +135,7 @@ impl Record {
             serial: from.serial("participant")?,
             incarnation: from.u64("incarnation")?,
             number: from.u64("number")?,
+            registered: from.u64("registration")?,
             standing: match from.u8("standing")? {
                 0 => Standing::Absent,
                 1 => Standing::Registered,

@@ -78,8 +78,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server in a new life, with the records that were saved in earlier ones: all of them, as the
-    /// last [`Change`](super::Change) of each left it.
+    /// A server in a new life, with the records that were saved in earlier ones: all of them, as
+    /// the last [`Change`](super::Change) of each left it.
     ///
     /// # Errors
     ///
@@ -228,8 +228,10 @@ impl Server {
         self.outputs.pop_front()
     }
 
+    /// What is due by now is done before what comes now.
     fn tick(&mut self, now: Duration) {
         self.now = self.now.max(now);
+        self.authority.handle_timeout(self.now);
     }
 
     fn act(&mut self) {
@@ -338,7 +340,7 @@ impl Server {
             return;
         }
         for record in report.records.records() {
-            self.authority.book.merge(self.now, record.clone());
+            self.authority.book.merge(self.now, record);
         }
         if report.last {
             self.authority.book.top_up();

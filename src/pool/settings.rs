@@ -7,7 +7,7 @@ use super::codec::Label;
 use super::record::Allotment;
 use crate::catalogue::{self, Entry, Feature, Offer, Value};
 use crate::license::key::Serial;
-use crate::license::{RunningLicense, Unit};
+use crate::license::{Allowance, Figure, RunningLicense, Step, Unit};
 
 /// The smallest and largest refresh interval, in seconds (G13).
 const REFRESH: std::ops::RangeInclusive<u64> = 10..=300;
@@ -143,15 +143,12 @@ impl Settings {
 
     fn check_size(&self) -> Result<(), SettingsError> {
         let size = self.size;
+        let rows = catalogue::entries().filter_map(|entry| entry.row(Feature::SharedServer));
         let mut offers: Vec<Offer> = Vec::new();
-        for row in catalogue::entries().filter_map(|entry| entry.row(Feature::SharedServer)) {
-            offers.extend(
-                row.optional
-                    .iter()
-                    .filter(|offer| !offers.contains(offer))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+        for offer in rows.flat_map(|row| row.optional) {
+            if !offers.contains(offer) {
+                offers.push(*offer);
+            }
         }
         if offers.iter().any(|offer| offer.covers(Value::Count(size))) {
             return Ok(());
@@ -199,8 +196,8 @@ impl Membership {
     /// Where the model or the running licence rules it out.
     pub fn participant(license: &RunningLicense) -> Result<Self, Ineligible> {
         in_force(license, Feature::SharedParticipant)?;
-        let local = license.feature(Feature::AnyconnectPremium).map(|figure| figure.allowance());
-        let local = local.and_then(|allowance| allowance.units()).unwrap_or_default();
+        let local = license.feature(Feature::AnyconnectPremium).map(Figure::allowance);
+        let local = local.and_then(Allowance::units).unwrap_or_default();
         Ok(Self { local, pool: None, ..Self::of(license) })
     }
 
@@ -255,7 +252,7 @@ fn in_force(license: &RunningLicense, feature: Feature) -> Result<Value, Ineligi
         return Err(model());
     }
     if figure.value().is_off() {
-        let reason = figure.steps().last().map(|step| step.reason()).unwrap_or_default();
+        let reason = figure.steps().last().map(Step::reason).unwrap_or_default();
         return Err(Ineligible::NotInForce { feature, reason });
     }
     Ok(figure.value())

@@ -42,7 +42,7 @@ pub struct Parts {
     /// What is configured besides.
     pub about: About,
     /// Who is told what happens.
-    pub log: Box<dyn FnMut(Entry) + Send>,
+    pub log: Box<dyn FnMut(&Entry) + Send>,
 }
 
 impl fmt::Debug for Parts {
@@ -142,18 +142,18 @@ impl Node {
         let machine = &mut self.parts.machine;
         match event {
             Event::Up(peer) => {
-                self.log(Entry::Up(peer));
+                self.log(&Entry::Up(peer));
                 self.parts.machine.handle_link(now, (peer, side), Link::Up);
             }
             Event::Down(peer, cause) => {
-                self.log(Entry::Down(peer, cause));
+                self.log(&Entry::Down(peer, cause));
                 self.parts.machine.handle_link(now, (peer, side), Link::Down);
             }
             Event::Frame(peer, frame) => match Message::decode(&frame) {
                 Ok(message) => machine.handle_message(now, (peer, side), &message),
                 Err(error) => machine.handle_garbage(now, peer.serial, error),
             },
-            Event::Refused(refused) => self.log(Entry::Refused(refused)),
+            Event::Refused(refused) => self.log(&Entry::Refused(refused)),
         }
     }
 
@@ -183,7 +183,7 @@ impl Node {
             match output {
                 Output::Send { to, message } => self.parts.wires.send(to, message.encode()),
                 Output::Publish { sessions } => self.parts.draw.publish(sessions)?,
-                Output::Log(event) => self.log(Entry::Event(event)),
+                Output::Log(event) => self.log(&Entry::Event(event)),
                 Output::Save(_) => {}
             }
         }
@@ -202,7 +202,7 @@ impl Node {
         Report::of(machine, draw, wires, about)
     }
 
-    fn log(&mut self, entry: Entry) {
+    fn log(&mut self, entry: &Entry) {
         (self.parts.log)(entry);
     }
 }

@@ -6,10 +6,12 @@
 //! the network heals, and everyone who asks is served. A seed that fails prints the shortest script
 //! that was found to fail the same way.
 //!
-//! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script. The long run:
+//! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script; with `TOLLGATE_POOL_TRACE=1` every
+//! message that arrives and every event as well. The long run:
 //! `TOLLGATE_POOL_SEEDS=20000 cargo test --release --test pool -- --ignored --nocapture`.
 
 mod check;
+mod claims;
 mod node;
 mod random;
 mod rules;
@@ -61,13 +63,12 @@ fn seeds(range: std::ops::Range<u64>) -> world::Figures {
     let mut all = world::Figures::default();
     for seed in range {
         let script = Script::of(seed);
-        match run(&script) {
-            Ok(figures) => all.add(&figures),
-            Err(_) => {
-                let shortest = shorten(&script);
-                let why = run(&shortest).expect_err("it failed before");
-                panic!("seed {seed}: {why}\n{shortest}");
-            }
+        if let Ok(figures) = run(&script) {
+            all.add(&figures);
+        } else {
+            let shortest = shorten(&script);
+            let why = run(&shortest).expect_err("it failed before");
+            panic!("seed {seed}: {why}\n{shortest}");
         }
     }
     all

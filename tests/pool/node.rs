@@ -124,7 +124,7 @@ pub(crate) fn serial_of(place: Place) -> Serial {
 }
 
 /// Models with different platform maxima, some with sessions of their own.
-fn memberships() -> &'static [Membership] {
+pub(crate) fn memberships() -> &'static [Membership] {
     static MEMBERSHIPS: OnceLock<Vec<Membership>> = OnceLock::new();
     MEMBERSHIPS.get_or_init(|| {
         let units = [
@@ -147,7 +147,7 @@ fn memberships() -> &'static [Membership] {
     })
 }
 
-fn server_membership(size: u32) -> Membership {
+pub(crate) fn server_membership(size: u32) -> Membership {
     let mut unit = Unit::new(catalogue::find("ASA 5520", None, None).expect("a model"));
     unit.add(Feature::SharedServer, Value::Count(size)).expect("sold");
     Membership::server(&unit, &RunningLicense::of(&unit)).expect("a server")

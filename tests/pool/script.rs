@@ -127,11 +127,10 @@ impl Act {
     fn jump(random: &mut Random, setup: &Setup, at: Place) -> Self {
         let back = Duration::from_secs(random.between(1, 60));
         let forward = Duration::from_secs(random.of(&[5, 40, 400, 4_000, 90_000, 110_000]));
-        let forward_is_safe = at > BACKUP;
-        if forward_is_safe != (setup.wild_clocks && random.percent(50)) {
-            Self::Forward(at, forward)
-        } else {
-            Self::Back(at, back)
+        let wild = setup.wild_clocks && random.percent(50);
+        match (at > BACKUP, wild) {
+            (true, false) | (false, true) => Self::Forward(at, forward),
+            (true, true) | (false, false) => Self::Back(at, back),
         }
     }
 }

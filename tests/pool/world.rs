@@ -10,7 +10,7 @@ use tollgate::pool::{Event, Link, MAX_MESSAGE, Message, Output, STEP};
 use crate::check;
 use crate::node::{Machine, Node};
 use crate::random::Random;
-use crate::script::{Act, BACKUP, Place, SERVER, Script, Setup};
+use crate::script::{Act, BACKUP, Place, SERVER, Script, Setup, name};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wire {
@@ -89,6 +89,8 @@ pub(crate) struct World {
     frames: BinaryHeap<Frame>,
     sent: u64,
     calm: bool,
+    /// Whether every message that arrives and every event is printed.
+    traces: bool,
     pub(crate) figures: Figures,
 }
 
@@ -108,6 +110,7 @@ impl World {
             frames: BinaryHeap::new(),
             sent: 0,
             calm: false,
+            traces: std::env::var_os("TOLLGATE_POOL_TRACE").is_some(),
             figures: Figures::default(),
         };
         for place in 0..world.nodes.len() {
@@ -136,6 +139,9 @@ impl World {
     }
 
     fn play(&mut self, act: Act) -> Result<(), String> {
+        if self.traces {
+            eprintln!("{:.3} {act}", self.now.as_secs_f64() - 1e6);
+        }
         match act {
             Act::Demand(at, sessions) => self.demand(at, sessions),
             Act::Pass(time) => self.pass(time)?,
@@ -266,7 +272,7 @@ impl World {
                 Output::Save(change) => self.nodes[at].disk.store(change),
                 Output::Send { to, message } => self.send(at, to, &message),
                 Output::Publish { .. } => {}
-                Output::Log(event) => self.count(&event),
+                Output::Log(event) => self.count(at, &event),
                 other => panic!("{other:?} is not done"),
             }
             if let Some(fuse) = &mut self.nodes[at].fuse {
@@ -278,7 +284,10 @@ impl World {
         }
     }
 
-    fn count(&mut self, event: &Event) {
+    fn count(&mut self, at: Place, event: &Event) {
+        if self.traces {
+            eprintln!("{:.3} {}: {event}", self.now.as_secs_f64() - 1e6, name(at));
+        }
         match event {
             Event::Expired { .. } => self.figures.expired += 1,
             Event::HeldTooLong { .. } => self.figures.held_too_long += 1,
@@ -308,7 +317,7 @@ impl World {
 
     fn carry(&mut self, from: Place, to: Place, bytes: Vec<u8>) {
         let late = !self.calm && self.random.percent(self.setup.late_percent);
-        let most = if late { 20_000 } else { 50 };
+        let most = if late { self.random.of(&[5_000, 20_000, 200_000]) } else { 50 };
         let arrives = self.now + Duration::from_millis(self.random.between(1, most));
         self.sent += 1;
         self.frames.push(Reverse((arrives, self.sent, from, to, bytes)));
@@ -350,6 +359,10 @@ impl World {
         if matches!(message, Message::Grant(_) | Message::Welcome { .. }) {
             self.figures.grants += 1;
         }
+        if self.traces {
+            let at = self.now.as_secs_f64() - 1e6;
+            eprintln!("{at:.3} {} -> {}: {message:?}", name(from), name(to));
+        }
         let from = self.nodes[from].serial;
         self.with(to, |machine, now| machine.handle_message(now, from, &message));
     }
@@ -372,7 +385,7 @@ impl World {
     /// Late frames arrive, the server waits for its backup, lost participants are noticed, and all
     /// refresh a few times.
     fn time_to_settle(&self) -> Duration {
-        Duration::from_secs(180) + self.setup.refresh * 6
+        Duration::from_secs(260) + self.setup.refresh * 6
     }
 
     /// As many want one step as there are steps that nobody else has reserved.

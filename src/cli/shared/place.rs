@@ -152,7 +152,7 @@ fn beside(state: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn log(entry: Entry) {
+fn log(entry: &Entry) {
     // Nothing can be told to somebody whose standard error is closed.
     let _ = writeln!(io::stderr(), "{entry}");
 }

@@ -37,7 +37,8 @@ fn for_its_owner_alone(path: &Path, file: &File) -> Result<(), Failure> {
     let metadata =
         metadata.map_err(|error| Failure::Failed(format!("cannot read `{shown}`: {error}")))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let others = mode & 0o077;
+    if others == 0 {
         return Ok(());
     }
     Err(Failure::Failed(format!(
