@@ -54,7 +54,7 @@ impl Dialer {
     /// # Errors
     ///
     /// When TLS cannot be set up. That no server answers is no error but an
-    /// [`Event::Refused`](super::Event::Refused) for each attempt.
+    /// [`Event::Refused`] for each attempt.
     pub fn start(dial: Dial) -> Result<Self, NetError> {
         let connector = TlsConnector::from(tls::client_config(dial.pin)?);
         let tally = Arc::<Tally>::default();
