@@ -10,8 +10,8 @@
 //! What the machine has stored is in the unit's [`Books`](crate::store::Books) before anything that
 //! follows is sent: the task takes all that came meanwhile, stores what comes of it in one
 //! transaction, waits for the disk, and sends. So a server that is killed at any moment knows every
-//! session that any participant may hold. Where the disk refuses, the process ends, because a server
-//! that cannot store may not grant.
+//! session that any participant may hold. Where the disk refuses, the process ends, because a
+//! server that cannot store may not grant.
 //!
 //! # The gate
 //!
@@ -19,8 +19,8 @@
 //! ([`RunningLicense::with_shared`](crate::RunningLicense::with_shared)); the task looks at the
 //! gate every 10 ms and tells the machine what is in use, and what was refused lately. The machine
 //! asks for more when fewer than [`Appetite::ahead`](crate::pool::Appetite) are free, and every
-//! change reaches the gate through [`Gate::publish`](crate::Gate::publish): a grant when it arrives,
-//! and what is given back before the server hears of it.
+//! change reaches the gate through [`Gate::publish`](crate::Gate::publish): a grant when it
+//! arrives, and what is given back before the server hears of it.
 //!
 //! # Trials
 //!

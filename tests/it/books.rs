@@ -75,7 +75,10 @@ fn what_is_not_the_units_books_is_left_as_it_is() {
         assert!(matches!(open(&foreign), Err(StoreError::Foreign { .. })));
         assert_eq!(fs::read_to_string(&foreign).unwrap(), text);
     }
-    assert!(matches!(open(folder.path()), Err(StoreError::Foreign { .. } | StoreError::System { .. })));
+    assert!(matches!(
+        open(folder.path()),
+        Err(StoreError::Foreign { .. } | StoreError::System { .. })
+    ));
     let nowhere = folder.path().join("no/such/folder");
     assert!(matches!(open(&nowhere), Err(StoreError::System { .. })));
 }

@@ -206,6 +206,9 @@ fn address(told: &str) -> String {
     told.split(" at ").nth(1).unwrap().split(',').next().unwrap().to_owned()
 }
 
+/// Local sessions first (G22), in steps of 50 (G21), the last one as far as it goes (G27), until the
+/// pool has more again (G28, G29). The backup takes over with what it was told (G50, G54) and is a
+/// participant before and after (G58); the server hears what it granted (G57).
 #[test]
 fn a_server_is_killed_under_load_and_its_backup_serves_until_it_is_back() {
     let mut site = Site::new(&["server", "backup", "first", "second", "third"]);
@@ -309,6 +312,7 @@ fn a_killed_server_knows_every_session_that_is_held() {
     }
 }
 
+/// G9
 #[test]
 fn whoever_has_another_secret_is_not_served() {
     let mut site = Site::new(&["server", "stranger"]);
@@ -328,6 +332,7 @@ fn whoever_has_another_secret_is_not_served() {
     assert!(server.clients.iter().all(|it| it.serial != serial(1)));
 }
 
+/// No server key (G5), no participant key (G6), sizes (G38), the interval (G13), the secret (G10).
 #[test]
 fn what_cannot_take_part_is_told_why() {
     let site = Site::new(&["server", "participant"]);

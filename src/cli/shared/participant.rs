@@ -20,9 +20,9 @@ const AHEAD: u32 = 10;
 
 /// Runs the unit that `--state` names as a participant of a shared licence, with a gate.
 ///
-/// The unit needs a key with `shared-participant`. The gate admits AnyConnect sessions on the unit's
-/// own licence first and on shared sessions that are held; more are asked for before they are
-/// needed. It ends in good order on SIGTERM or SIGINT: what it holds is given back.
+/// The unit needs a key with `shared-participant`. The gate admits AnyConnect sessions on the
+/// unit's own licence first and on shared sessions that are held; more are asked for before they
+/// are needed. It ends in good order on SIGTERM or SIGINT: what it holds is given back.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ParticipantCommand {
     /// The server
