@@ -177,7 +177,7 @@ impl Node {
             }
         }
         if !changes.is_empty() {
-            self.save(changes).await?;
+            save(Arc::clone(&self.books), changes).await?;
         }
         for output in others {
             match output {
@@ -190,13 +190,6 @@ impl Node {
         Ok(())
     }
 
-    /// Waits for the disk on a thread of its own, so that connections go on meanwhile.
-    async fn save(&self, changes: Vec<Change>) -> Result<(), ServeError> {
-        let books = Arc::clone(&self.books);
-        let saved = spawn_blocking(move || books.save(&changes)).await;
-        saved.map_err(|_| ServeError::Interrupted)?.map_err(ServeError::from)
-    }
-
     fn report(&self) -> Report {
         let Parts { machine, draw, wires, about, .. } = &self.parts;
         Report::of(machine, draw, wires, about)
@@ -206,3 +199,12 @@ impl Node {
         (self.parts.log)(entry);
     }
 }
+
+/// Waits for the disk on a thread of its own, so that connections go on meanwhile.
+async fn save(books: Arc<Books>, changes: Vec<Change>) -> Result<(), ServeError> {
+    let saved = spawn_blocking(move || books.save(&changes)).await;
+    saved.map_err(|_| ServeError::Interrupted)?.map_err(ServeError::from)
+}
+
+#[cfg(test)]
+mod tests;

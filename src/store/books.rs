@@ -118,6 +118,14 @@ impl Books {
     }
 }
 
+#[cfg(test)]
+impl Books {
+    /// As long as what this gives is there, nothing can be made durable.
+    pub(crate) fn full_disk(&self) -> redb::WriteTransaction {
+        self.database.begin_write().expect("no other transaction")
+    }
+}
+
 /// New books, which have their name when they are whole. Their mode is 0600 from the beginning.
 fn create(path: &Path, unit: Serial, least: u64) -> Result<(Books, Kept), StoreError> {
     let system = |error| StoreError::System { path: path.to_owned(), error };
