@@ -153,8 +153,9 @@ fn beside(state: &Path, suffix: &str) -> PathBuf {
 }
 
 fn log(entry: &Entry) {
-    // Nothing can be told to somebody whose standard error is closed.
-    let _ = writeln!(io::stderr(), "{entry}");
+    // One write, so that lines of several units in one terminal do not mix. Nothing can be told to
+    // somebody whose standard error is closed.
+    let _ = io::stderr().write_all(format!("{entry}\n").as_bytes());
 }
 
 /// Seconds as a person types them: `30` or `30s`.

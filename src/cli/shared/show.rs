@@ -57,6 +57,7 @@ impl SharedShow {
             Some("client") => clients(&report, out)?,
             Some("backup") => backup(&report, out)?,
             Some(_) => {
+                server(&report, out)?;
                 backup(&report, out)?;
                 utilization(&report, out)?;
                 details(&report, out)?;
@@ -129,6 +130,7 @@ fn backup(report: &Report, out: &mut impl Write) -> io::Result<()> {
         return writeln!(out, "  Days remaining       : {}\n", days(seconds));
     }
     match &report.backup {
+        None if report.server_address.is_some() => Ok(()),
         None => writeln!(out, "No backup license server is configured.\n"),
         Some(unit) => {
             writeln!(out, "Backup License Server Info:\n")?;

@@ -11,9 +11,7 @@ use crate::catalogue::{self, Feature, Value};
 use crate::gate::Gate;
 use crate::license::{Kind, Limit, RunningLicense, Unit};
 use crate::net::{Backoff, Dial, Dialer, Identity, Limits, Listen, Listener, Peer, Role, Secret};
-use crate::pool::{
-    Appetite, Membership, Participant, ParticipantConfig, Server, Settings, Start,
-};
+use crate::pool::{Appetite, Membership, Participant, ParticipantConfig, Server, Settings, Start};
 
 fn unit(feature: Feature, value: Value) -> Unit {
     let mut unit = Unit::new(catalogue::find("ASA 5520", None, None).unwrap());
