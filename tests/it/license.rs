@@ -317,7 +317,7 @@ proptest! {
 fn with_premium(permanent: u32, time_based: Option<u32>) -> Unit {
     let mut unit = Unit::new(catalogue::find("ASA 5520", None, None).unwrap());
     unit.add(Feature::AnyconnectPremium, Value::Count(permanent)).unwrap();
-    for sessions in time_based {
+    if let Some(sessions) = time_based {
         unit.add_time_based(Feature::AnyconnectPremium, Value::Count(sessions)).unwrap();
     }
     unit
