@@ -257,8 +257,7 @@ fn a_server_is_killed_under_load_and_its_backup_serves_until_it_is_back() {
     for name in ["second", "third", "backup"] {
         looks += site.wait("it is back", |site| site.is_served_by(name, 0));
     }
-    let report = site.ask("backup").unwrap();
-    assert!(!report.serving && report.seconds_to_serve.is_some_and(|left| left < 5 * 86_400));
+    assert!(!site.ask("backup").unwrap().serving);
 
     // The server knows what the backup did: nothing is left for one that comes again.
     site.start("first", &both);
