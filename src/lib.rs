@@ -32,8 +32,9 @@
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
-//! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
+//! | `store` | the files of a unit and of the authority (feature `store`) | `license`, `pool` |
 //! | `net` | frames between the units that share licences (feature `net`) | `license` |
+//! | `serve` | shared licensing as it runs (feature `serve`) | `gate`, `net`, `pool`, `store` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //!
 //! Without default features only the first three are built.
@@ -83,6 +84,8 @@ pub mod measure;
 pub mod net;
 #[cfg(feature = "shared-pool")]
 pub mod pool;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]

@@ -16,6 +16,8 @@ pub enum Rule {
     ApexOnlyInMultipleContext,
     /// Shared licences work in single context mode only (G43).
     SharedNeedsSingleContext,
+    /// The permanent Premium licence of a shared licensing server is not used (G46).
+    ServerUsesThePool,
     /// The ASA 5505's total is the model's 25 with Essentials (E14).
     TotalWithEssentials,
     /// The ASA 5505's total is Premium plus Other VPN, at most 25 (E15 – E18).
@@ -75,6 +77,10 @@ impl Rule {
                 "only an anyconnect apex licence works in multiple context mode"
             }
             Self::SharedNeedsSingleContext => "shared licences need single context mode",
+            Self::ServerUsesThePool => {
+                "a shared licensing server uses the pool and its time-based licence, not its \
+                 permanent one"
+            }
             Self::TotalWithEssentials => "with essentials the total is the model maximum",
             Self::TotalWithPremium => {
                 "the total is the premium value plus other vpn, up to the model maximum"
@@ -147,6 +153,7 @@ impl Rule {
             Self::EncryptionUntilReload => "Permanent License Reloading Requirements, both guides",
             Self::NoSharedInActiveActive => "Guidelines, both guides",
             Self::ContextsDivided => "How Failover or ASA Cluster Licenses Combine, both guides",
+            Self::ServerUsesThePool => "Frequently Asked Questions, both guides",
             Self::NoPayloadEncryption => "No Payload Encryption Models, both guides",
             Self::VlansByMode => "9.1 guide, Table 5-1",
             Self::DhcpClients => "9.1 guide, Table 5-1 footnote 3",

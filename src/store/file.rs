@@ -27,10 +27,10 @@ const FORMAT_ROW: &str = "format";
 const RECORD: &str = "record";
 
 /// What redb or the record's coding says.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What redb's files begin with.
-const MAGIC: &[u8] = b"redb";
+pub(super) const MAGIC: &[u8] = b"redb";
 
 /// A value that has a file of its own.
 pub trait Stored: Serialize + DeserializeOwned {
@@ -187,7 +187,7 @@ pub(super) fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
 
 /// As [`rows`], for bytes that begin as a database; may panic where they are damaged.
 fn stored(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
-    let mut database = Database::builder().create_with_backend(Copy(Mutex::new(bytes)))?;
+    let mut database = Database::builder().create_with_backend(Copy::of(bytes))?;
     if !database.check_integrity()? {
         return Err("a checksum does not match".into());
     }
@@ -220,9 +220,13 @@ pub(super) fn whole<T: Stored>(records: &[T]) -> Result<Vec<u8>, Fault> {
 /// A file's bytes in memory. It says that something is beyond its end, where a damaged file asks
 /// for it.
 #[derive(Debug)]
-struct Copy(Mutex<Zeroizing<Vec<u8>>>);
+pub(super) struct Copy(Mutex<Zeroizing<Vec<u8>>>);
 
 impl Copy {
+    pub(super) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(Mutex::new(bytes))
+    }
+
     fn within<T>(
         &self,
         offset: u64,

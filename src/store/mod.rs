@@ -1,4 +1,5 @@
-//! Storage: the file of a unit, and the file of the authority that issues its keys.
+//! Storage: the file of a unit, the file of the authority that issues its keys, and the books of a
+//! unit's part in a shared licence.
 //!
 //! # Format
 //!
@@ -11,6 +12,9 @@
 //! record says what its parts are, so that a file of a newer version is told as such, and a person
 //! can read what was stored; a compact coding would save nothing that matters here. What a key
 //! grants is not stored: the keys are, and they are verified again with the unit's secret.
+//!
+//! The books of a shared licence have a row a participant instead, because each grant changes one
+//! of many.
 //!
 //! # What is never done
 //!
@@ -34,6 +38,8 @@
 //! a record is replaced by one that time has passed for.
 
 mod authority;
+#[cfg(feature = "shared-pool")]
+mod books;
 mod device;
 mod file;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -48,6 +54,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authority::Office;
+#[cfg(feature = "shared-pool")]
+pub use books::{Books, Kept};
 pub use device::{Device, Member, Occurrence};
 pub use file::{File, Stored};
 pub use moment::Moment;

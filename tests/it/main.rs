@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod books;
 mod catalogue;
 mod command;
 mod coverage;
@@ -21,6 +22,7 @@ mod ring;
 mod ring_model;
 mod ring_state;
 mod scenarios;
+mod shared;
 mod sim;
 mod sim_model;
 mod store;

@@ -13,9 +13,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("capture", &["catalogue", "license", "gate"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate"]),
-    ("store", &["catalogue", "license"]),
+    ("store", &["catalogue", "license", "pool"]),
     ("net", &["license"]),
-    ("cli", &["catalogue", "license", "gate", "capture", "measure", "pool", "sim", "store", "net"]),
+    ("serve", &["catalogue", "license", "gate", "net", "pool", "store"]),
+    (
+        "cli",
+        &[
+            "catalogue",
+            "license",
+            "gate",
+            "capture",
+            "measure",
+            "net",
+            "pool",
+            "serve",
+            "sim",
+            "store",
+        ],
+    ),
 ];
 
 /// What the pure rooms and the data plane may not name: clocks, files, sockets, threads, output.

@@ -41,20 +41,21 @@ impl Operator {
             Self::ActivationKey(key) => key.run(named(state)?, out),
             Self::Reload(reload) => reload.run(named(state)?, out),
             Self::Configure(configure) => configure.run(named(state)?, out),
+            Self::Show(show::Show::Shared(shared)) => shared.run(named(state)?, out),
             Self::Show(show) => show.run(&looked_at(named(state)?)?, out),
             Self::DowngradeCheck(check) => check.run(&looked_at(named(state)?)?, out),
         }
     }
 }
 
-fn named(state: Option<&Path>) -> Result<&Path, Failure> {
+pub(in crate::cli) fn named(state: Option<&Path>) -> Result<&Path, Failure> {
     state.ok_or_else(|| {
         Failure::NotUnderstood("`--state FILE` has to name the unit's file".to_owned())
     })
 }
 
 /// The unit as it is now, for commands that change nothing.
-fn looked_at(state: &Path) -> Result<Device, Failure> {
+pub(in crate::cli) fn looked_at(state: &Path) -> Result<Device, Failure> {
     let (_, device, _) = Device::open(state, &Moment::now()?)?;
     Ok(device)
 }
