@@ -370,7 +370,7 @@ fn what_cannot_take_part_is_told_why() {
 
 /// A unit that says the figures of the sample of a real one.
 #[test]
-fn the_server_is_shown_as_a_real_one_is() {
+fn i10_the_server_is_shown_as_a_real_one_is() {
     let site = Site::new(&["server"]);
     let message = |request: &str, sent: u64, received: u64, errors: u64| json!({"request": request, "sent": sent, "received": received, "errors": errors});
     let report = json!({
