@@ -177,6 +177,22 @@ fn a_helper_that_is_late_leaves_the_next_epoch_alone() {
     });
 }
 
+/// A helper sleeps until the next epoch closes as well. Where it begins is no preemption.
+#[test]
+fn a_helper_that_sleeps_through_an_epoch_leaves_the_next_one_closing() {
+    explore_bounded(2, || {
+        let counter = Counter::with_layout(4, Layout { epoch_bits: 13, ..layout(1) });
+        let mut here = open_seat(&counter);
+        assert!(here.admit() && here.admit());
+        let helper = counter.clone();
+        let thread = thread::spawn(move || u64::from(helper.admit()));
+        thread::yield_now();
+        let admitted = admit(&mut here, 3);
+        assert_eq!(admitted + thread.join().expect("no panic"), 2);
+        assert_nothing_lost(&counter, 4, 4);
+    });
+}
+
 #[test]
 fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     explore_bounded(4, || {
@@ -399,7 +415,7 @@ fn usage_does_not_mix_two_epochs() {
 /// taken for the present one.
 #[test]
 fn an_epoch_that_wraps_is_not_mistaken() {
-    explore_bounded(1, || {
+    explore_bounded(2, || {
         let layout = Layout { epoch_bits: 2, ..layout(2) };
         let counter = Counter::with_layout(2, layout);
         let [mut here, mut there] = open_seats(&counter);
@@ -407,6 +423,7 @@ fn an_epoch_that_wraps_is_not_mistaken() {
         counter.set_limit(2);
         assert!(here.admit() && here.release(1));
         let thread = thread::spawn(move || (admit(&mut there, 1), there));
+        thread::yield_now();
         for _ in 0..4 {
             counter.set_limit(0);
             counter.set_limit(2);

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Feeds `tollgate show version` to the parsers that network automation runs against real units.
+"""Feeds Tollgate's displays to the parsers that network automation runs against real units.
 
     scripts/asa-parsers.py VERSION.txt VERSION.json
+    scripts/asa-parsers.py USAGE.jsonl
 
-compares every licence line of the text, as ntc-templates (cisco_asa) and pyATS/Genie read it, with
-the same command's JSON. The parsers are used as they are installed. The head of the output (host
-name, uptime, hardware), which Genie insists on, is not Tollgate's to print and is put before it
-here.
+compares every licence line of `tollgate show version`, those of the failover block too, as
+ntc-templates (cisco_asa) and pyATS/Genie read it, with the same command's JSON; and every figure of
+`show UNIT resource-usage` and `show UNIT vpn-sessiondb` in the output of `tollgate sim --json`.
+
+The parsers are used as they are installed. The head of `show version` (host name, uptime,
+hardware), which Genie insists on, is not Tollgate's to print and is put before it here.
 """
 
 import json
 import sys
 
+from genie.libs.parser.asa.show_resource import ShowResourceUsage
 from genie.libs.parser.asa.show_version import ShowVersion
+from genie.libs.parser.asa.show_vpn_sessiondb import ShowVPNSessionDBSummary
 from ntc_templates.parse import parse_output
 
 HEAD = """\
@@ -74,16 +79,126 @@ NTC = {
 }
 
 
+# The lines of `show vpn-sessiondb` that a parser leaves out or takes for another.
+SESSIONS_UNREAD_BY_GENIE = {"IKEv1 IPsec"}
+SESSIONS_REFUSED_BY_NTC = "IKEv1 IPsec/L2TP IPsec"
+TUNNELS_UNREAD_BY_GENIE = {"IKEv1", "IKEv2"}
+
+FAILOVER = "\nFailover cluster licensed features for this platform:\n"
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as text, open(sys.argv[2], encoding="utf-8") as file:
-        text, ours = text.read(), json.load(file)
-    features = {line["name"]: line for line in ours["features"]}
-    hardware = next(line.split()[1] for line in text.splitlines() if line.startswith("Hardware:"))
-    whole = HEAD.format(hardware=hardware) + text.split("\n\n", 2)[2]
-    wrong = ntc(text, ours, features) + genie(whole, ours, features)
+    wrong = version(*sys.argv[1:]) if len(sys.argv) > 2 else usage(sys.argv[1])
     for line in wrong:
         print(line)
     sys.exit(bool(wrong))
+
+
+def version(text, ours):
+    with open(text, encoding="utf-8") as text, open(ours, encoding="utf-8") as file:
+        text, ours = text.read(), json.load(file)
+    features = {line["name"]: line for line in ours["features"]}
+    hardware = next(line.split()[1] for line in text.splitlines() if line.startswith("Hardware:"))
+    head, rest = HEAD.format(hardware=hardware), text.split("\n\n", 2)[2]
+    own, failover, group = rest.partition(FAILOVER)
+    lines, _, keys = group.partition("\n\n")
+    wrong = ntc(text, ours, features)
+    wrong += genie(head + own + "\n" + keys if failover else head + rest, ours, features)
+    if ours["failover"]:
+        features = {line["name"]: line for line in ours["failover"]["features"]}
+        block = head + "Licensed features for this platform:\n" + lines + "\n\n" + keys
+        wrong += genie(block, ours, features)
+    return wrong
+
+
+def usage(file):
+    with open(file, encoding="utf-8") as lines:
+        answers = [json.loads(line) for line in lines]
+    wrong, shown = [], 0
+    for answer in answers:
+        text = "\n".join(answer["text"])
+        for fact, check in (("resources", resources), ("sessions", sessions)):
+            if isinstance(answer.get(fact), list):
+                shown += 1
+                wrong += [f"{answer['line']}: {it}" for it in check(text, answer)]
+    print(f"{shown} displays of usage read")
+    return wrong if shown else ["nothing shown"]
+
+
+def differences(parser, pairs):
+    return [f"{parser}: {name}: {its!r}, not {our!r}" for name, its, our in pairs if its != our]
+
+
+def resources(text, ours):
+    its = ShowResourceUsage(device=None).cli(output=text)["context"]["System"]["resource"]
+    fields = ("current", "peak", "limit", "denied")
+    want = {
+        it["name"]: {field: it[field] for field in fields if it[field] is not None}
+        for it in ours["resources"]
+    }
+    read = parse_output(platform="cisco_asa", command="show resource usage", data=text)
+    read = [[it[field] for field in ("resource", *fields)] for it in read]
+    rows = [
+        [it["name"], *("N/A" if it[field] is None else str(it[field]) for field in fields)]
+        for it in ours["resources"]
+    ]
+    return differences("genie", [("resources", its, want)]) + differences(
+        "ntc-templates", [("resources", read, rows)]
+    )
+
+
+def sessions(text, ours):
+    lines = [it for it in text.splitlines() if not it.startswith(SESSIONS_REFUSED_BY_NTC)]
+    (read,) = parse_output(
+        platform="cisco_asa", command="show vpn-sessiondb", data="\n".join(lines)
+    )
+    fields = {"name": "name", "active": "active", "cumulative": "cumulative"}
+    fields["peak_concurrent"] = "peak"
+    pairs = []
+    for table, prefix in (("sessions", "vpn_session"), ("tunnels", "tunnels_summary")):
+        rows = [it for it in ours[table] if it["name"] != SESSIONS_REFUSED_BY_NTC]
+        for theirs, field in fields.items():
+            want = [str(row[field]) for row in rows]
+            pairs.append((f"{table} {field}", read[f"{prefix}_{theirs}"], want))
+    totals = {
+        "total_active_and_inactive": "active",
+        "total_cumulative": "cumulative",
+        "device_total_vpn_capacity": "capacity",
+        "device_load_percent": "load_percent",
+    }
+    pairs += [(it, read[it], str(ours[field])) for it, field in totals.items()]
+    wrong = differences("ntc-templates", pairs)
+    # Genie takes it for granted that there is a session.
+    return wrong + genie_sessions(text, ours) if ours["sessions"] else wrong
+
+
+def genie_sessions(text, ours):
+    read = ShowVPNSessionDBSummary(device=None).cli(summary="summary", output=text)["summary"]
+    totals = read["VPN Session"]
+    session = totals["session"]
+    pairs = [
+        ("active", totals["total_active_and_inactive"], ours["active"]),
+        ("cumulative", totals["total_cumulative"], ours["cumulative"]),
+        ("capacity", totals["device_total_vpn_capacity"], ours["capacity"]),
+        ("load", totals["device_load"], ours["load_percent"] / 100),
+    ]
+    figures = lambda it: [it.get(field) for field in ("active", "cumulative", "peak_concurrent")]
+    kind = {}
+    for row in ours["sessions"]:
+        if row["name"] in session:
+            kind = session[row["name"]]
+            its = kind
+        elif row["name"] in SESSIONS_UNREAD_BY_GENIE:
+            continue
+        else:
+            its = kind.get("type", {}).get(row["name"], {})
+        pairs.append((row["name"], figures(its), [row["active"], row["cumulative"], row["peak"]]))
+    tunnels = read.get("Tunnels", {}).get("session", {})
+    for row in ours["tunnels"]:
+        if row["name"] not in TUNNELS_UNREAD_BY_GENIE:
+            want = [row["active"], row["cumulative"], row["peak"]]
+            pairs.append((row["name"], figures(tunnels.get(row["name"], {})), want))
+    return differences("genie", pairs)
 
 
 def ntc(text, ours, features):

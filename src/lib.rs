@@ -31,7 +31,10 @@
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
-//! | `store` | the files of a unit and of the authority (feature `store`) | `license` |
+//! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
+//! | `store` | the files of a unit and of the authority (feature `store`) | `license`, `pool` |
+//! | `net` | frames between the units that share licences (feature `net`) | `license` |
+//! | `serve` | shared licensing as it runs (feature `serve`) | `gate`, `net`, `pool`, `store` |
 //! | `cli` | the command line (feature `cli`) | everything |
 //! | `capi` | the C interface (feature `capi`) | `gate`, `store` |
 //!
@@ -80,7 +83,13 @@ pub mod cli;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;
-#[cfg(feature = "cli")]
+#[cfg(feature = "net")]
+pub mod net;
+#[cfg(feature = "shared-pool")]
+pub mod pool;
+#[cfg(feature = "serve")]
+pub mod serve;
+#[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;

@@ -10,6 +10,9 @@ use crate::license::UnitError;
 use crate::license::failover::Mismatch;
 use crate::license::key::{IssueError, KeyError, KeyTextError, SerialError};
 use crate::license::ring::RingError;
+use crate::net::{NetError, SecretError};
+use crate::pool::{Ineligible, LabelError, SettingsError};
+use crate::serve::ServeError;
 use crate::store::StoreError;
 
 /// Why a command did not do what was asked; decides the exit status.
@@ -87,6 +90,7 @@ macro_rules! not_understood {
 }
 not_understood!(LookupError, UnknownFeature, UnknownValue, UnitError);
 not_understood!(ReleaseError, SerialError, KeyTextError);
+not_understood!(LabelError, SecretError, SettingsError);
 
 /// Errors about what was asked for and cannot be done.
 macro_rules! failed {
@@ -99,6 +103,7 @@ macro_rules! failed {
     };
 }
 failed!(StoreError, RingError, IssueError, KeyError, Mismatch);
+failed!(Ineligible, NetError, ServeError);
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

@@ -7,6 +7,7 @@ mod json;
 mod models;
 mod operator;
 mod replay;
+mod shared;
 mod sim;
 mod size;
 mod text;
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Bench),
     Sim(sim::Sim),
     #[command(flatten)]
+    Shared(shared::Shared),
+    #[command(flatten)]
     Operator(operator::Operator),
 }
 
@@ -62,6 +65,7 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<(), Failure> {
         Command::Size(size) => size.run(out),
         Command::Bench(bench) => bench.run(out),
         Command::Sim(sim) => sim.run(out),
+        Command::Shared(shared) => shared.run(cli.state.as_deref(), out),
         Command::Operator(operator) => operator.run(cli.state.as_deref(), out),
     }
 }

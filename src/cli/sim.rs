@@ -66,7 +66,9 @@ impl Sim {
             Ok(text) => text,
             Err(why) => return Ok(Err(format!("{file}: {why}"))),
         };
-        let statements = match statements(file, &text) {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let statements = match statements(file, text) {
             Ok(statements) => statements,
             Err(why) => return Ok(Err(why)),
         };

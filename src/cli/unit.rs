@@ -3,12 +3,12 @@
 use clap::Args;
 
 use super::Failure;
-use crate::catalogue::{self, Feature, Value};
+use crate::catalogue::{self, Entry, Feature, LookupError, Value};
 use crate::license::{RunningLicense, Unit};
 
-/// A unit: model, tier, licences, settings.
+/// A unit as shipped: model, tier, guide.
 #[derive(Args, Debug)]
-pub(super) struct UnitArgs {
+pub(super) struct ShippedArgs {
     /// The model by the guides' name, for instance "ASA 5505"; see `tollgate models`
     #[arg(long)]
     model: String,
@@ -18,6 +18,20 @@ pub(super) struct UnitArgs {
     /// The guide: 9.1 or pak [default: 9.1 where it describes the model]
     #[arg(long)]
     guide: Option<String>,
+}
+
+impl ShippedArgs {
+    /// The entry of the catalogue that describes it.
+    pub(super) fn entry(&self) -> Result<&'static Entry, LookupError> {
+        catalogue::find(&self.model, self.tier.as_deref(), self.guide.as_deref())
+    }
+}
+
+/// A unit: model, tier, licences, settings.
+#[derive(Args, Debug)]
+pub(super) struct UnitArgs {
+    #[command(flatten)]
+    shipped: ShippedArgs,
     /// A permanent licence, for instance anyconnect-premium=250
     #[arg(long, value_name = "FEATURE=VALUE")]
     add: Vec<String>,
@@ -30,8 +44,7 @@ pub(super) struct UnitArgs {
 impl UnitArgs {
     /// The unit as described.
     pub(super) fn unit(&self) -> Result<Unit, Failure> {
-        let (tier, guide) = (self.tier.as_deref(), self.guide.as_deref());
-        let mut unit = Unit::new(catalogue::find(&self.model, tier, guide)?);
+        let mut unit = Unit::new(self.shipped.entry()?);
         for licence in &self.add {
             let (feature, value) = split(licence, "--add", "FEATURE=VALUE")?;
             unit.add(feature.parse::<Feature>()?, value.parse::<Value>()?)?;

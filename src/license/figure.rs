@@ -24,6 +24,8 @@ pub enum Source {
         /// Its own value.
         value: Value,
     },
+    /// So many sessions of a shared licence are added to the unit's own (G22).
+    Shared(u32),
     /// The largest that this table lists for the model: the value before was cut to it.
     Platform(Table),
     /// A rule of the guides.
@@ -48,6 +50,8 @@ pub enum Origin {
     TimeBased,
     /// The combined licence of a failover pair or a cluster.
     Combined,
+    /// Sessions of a shared licence besides the unit's own.
+    Shared,
     /// The platform's largest value.
     Platform,
     /// A rule of the guides.
@@ -64,6 +68,7 @@ impl From<Source> for Origin {
             Source::Licence(..) => Self::Licence,
             Source::TimeBased(..) => Self::TimeBased,
             Source::Peer { .. } => Self::Combined,
+            Source::Shared(_) => Self::Shared,
             Source::Platform(_) => Self::Platform,
             Source::Rule(rule) => Self::Rule(rule),
             Source::Setting(setting) => Self::Setting(setting),
@@ -79,6 +84,7 @@ impl fmt::Display for Origin {
             Self::Licence => f.write_str("permanent licence"),
             Self::TimeBased => f.write_str("time-based licence"),
             Self::Combined => f.write_str("combined licence of the units"),
+            Self::Shared => f.write_str("own licence and the shared one"),
             Self::Platform => f.write_str("platform limit"),
             Self::Rule(rule) => f.write_str(rule.text()),
             Self::Setting(Setting::Restriction) => f.write_str("the operator's own limit"),
@@ -116,6 +122,10 @@ impl Step {
             Source::Peer { unit, value } => {
                 format!("combined with unit {} of the group, which has {value}", unit + 1)
             }
+            Source::Shared(sessions) => format!(
+                "{sessions} of a shared licence besides the unit's own (both guides, Shared \
+                 AnyConnect Premium Licenses)"
+            ),
             Source::Platform(table) => format!("cut to the platform's largest ({table})"),
             Source::Rule(rule) => format!("{} ({})", rule.text(), rule.cite()),
             Source::Setting(Setting::Restriction) => "the operator's own limit".to_owned(),

@@ -48,6 +48,11 @@ impl Limit {
     /// How many limits there are.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// The limit of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.name() == name)
+    }
+
     /// Every limit, in the order in which reports list them.
     pub const ALL: [Self; 15] = [
         Self::FirewallConns,

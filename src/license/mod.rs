@@ -28,6 +28,7 @@ mod limit;
 pub mod ring;
 mod rule;
 mod running;
+mod settings;
 mod tls;
 mod unit;
 mod vpn;

@@ -16,6 +16,8 @@ pub enum Rule {
     ApexOnlyInMultipleContext,
     /// Shared licences work in single context mode only (G43).
     SharedNeedsSingleContext,
+    /// The permanent Premium licence of a shared licensing server is not used (G46).
+    ServerUsesThePool,
     /// The ASA 5505's total is the model's 25 with Essentials (E14).
     TotalWithEssentials,
     /// The ASA 5505's total is Premium plus Other VPN, at most 25 (E15 – E18).
@@ -50,6 +52,8 @@ pub enum Rule {
     NoVpnInActiveActive,
     /// Shared licences are not supported in Active/Active failover (F18).
     NoSharedInActiveActive,
+    /// The units of an Active/Active pair divide the contexts (F30).
+    ContextsDivided,
     /// In multiple context mode the Apex licences of two units do not combine (D46).
     ApexNotCombined,
     /// No Payload Encryption disables UC and VPN (D40).
@@ -73,6 +77,10 @@ impl Rule {
                 "only an anyconnect apex licence works in multiple context mode"
             }
             Self::SharedNeedsSingleContext => "shared licences need single context mode",
+            Self::ServerUsesThePool => {
+                "a shared licensing server uses the pool and its time-based licence, not its \
+                 permanent one"
+            }
             Self::TotalWithEssentials => "with essentials the total is the model maximum",
             Self::TotalWithPremium => {
                 "the total is the premium value plus other vpn, up to the model maximum"
@@ -99,6 +107,9 @@ impl Rule {
             Self::NoVpnInActiveActive => "vpn cannot be used with active/active failover",
             Self::NoSharedInActiveActive => {
                 "shared licences are not supported with active/active failover"
+            }
+            Self::ContextsDivided => {
+                "the units of an active/active pair divide the contexts, and the other has the rest"
             }
             Self::ApexNotCombined => {
                 "in multiple context mode each unit needs an anyconnect apex licence of its own"
@@ -141,6 +152,8 @@ impl Rule {
             | Self::SrtpK9 => "License Notes of both guides",
             Self::EncryptionUntilReload => "Permanent License Reloading Requirements, both guides",
             Self::NoSharedInActiveActive => "Guidelines, both guides",
+            Self::ContextsDivided => "How Failover or ASA Cluster Licenses Combine, both guides",
+            Self::ServerUsesThePool => "Frequently Asked Questions, both guides",
             Self::NoPayloadEncryption => "No Payload Encryption Models, both guides",
             Self::VlansByMode => "9.1 guide, Table 5-1",
             Self::DhcpClients => "9.1 guide, Table 5-1 footnote 3",
@@ -207,6 +220,11 @@ impl Setting {
             Self::ImeAdditional => "ime-additional",
             Self::Restriction => "restrict",
         }
+    }
+
+    /// The setting with this key.
+    pub fn find(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.name() == key)
     }
 
     /// The values it takes, as help text.

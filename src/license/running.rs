@@ -86,6 +86,20 @@ impl RunningLicense {
         Some(Self::in_force(&group, figures))
     }
 
+    /// The same for a unit of an Active/Active pair while the other unit uses so many contexts: the
+    /// two divide those of the combined licence (F30).
+    #[must_use]
+    pub fn beside(mut self, contexts: u32) -> Self {
+        let figure = &mut self.limits[Limit::Contexts.index()];
+        if let Value::Count(all) = figure.value()
+            && contexts > 0
+        {
+            let left = Value::Count(all.saturating_sub(contexts));
+            *figure = figure.clone().then(Source::Rule(Rule::ContextsDivided), left);
+        }
+        self
+    }
+
     fn in_force(unit: &Unit, licensed: Figures) -> Self {
         let features = in_force(unit, licensed);
         let limits = Limit::ALL.map(|limit| restricted(unit, limit, &features)).into();
@@ -107,6 +121,60 @@ impl RunningLicense {
     pub fn without_limits(mut self) -> Self {
         for figure in &mut self.limits {
             *figure = Figure::new(Source::Setting(Setting::Restriction), Value::Unlimited);
+        }
+        self
+    }
+
+    /// The licence of a shared licensing server: its permanent `AnyConnect` Premium sessions are
+    /// not used, its `time_based` ones are (G46, G48). What it needs beyond is the pool's (G47).
+    #[must_use]
+    pub fn of_shared_server(mut self, time_based: u32) -> Self {
+        if let Some(own) = self.features.get_mut(&Feature::AnyconnectPremium)
+            && own.value().count().is_some()
+        {
+            let rule = Source::Rule(Rule::ServerUsesThePool);
+            *own = own.clone().then(rule, Value::Count(time_based));
+        }
+        self.with_shared(0)
+    }
+
+    /// The licence with `sessions` of a shared licence besides the unit's own `AnyConnect` Premium
+    /// sessions (G22), up to the most that is sold for the platform (G24).
+    ///
+    /// The operator's own limits still hold. Without Premium in force nothing is added (G45).
+    ///
+    /// ```
+    /// use tollgate::catalogue::{self, Feature, Value};
+    /// use tollgate::license::{Allowance, Limit, RunningLicense, Unit};
+    ///
+    /// let mut unit = Unit::new(catalogue::find("ASA 5520", None, None)?);
+    /// unit.add(Feature::AnyconnectPremium, Value::Count(100))?;
+    /// let license = RunningLicense::of(&unit).with_shared(50);
+    /// let figure = license.limit(Limit::Anyconnect);
+    /// assert_eq!(figure.allowance(), Allowance::Limited(150));
+    /// assert_eq!(figure.steps().last().map(|step| step.value), Some(Value::Count(150)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_shared(mut self, sessions: u32) -> Self {
+        let Some(own) = self.features.get(&Feature::AnyconnectPremium) else { return self };
+        let Some(count) = own.value().count() else { return self };
+        let platform = self.entry.row(Feature::AnyconnectPremium).map(platform_largest);
+        let most = platform.and_then(Value::count).unwrap_or(u32::MAX);
+        let figure = match sessions {
+            0 => own.clone(),
+            shared => {
+                let all = Value::Count(count.saturating_add(shared));
+                let shared = own.clone().then(Source::Shared(shared), all);
+                shared.capped(Source::Platform(self.entry.table), most)
+            }
+        };
+        for limit in [Limit::Anyconnect, Limit::Clientless] {
+            let restriction = self.configuration.restrictions.get(&limit);
+            self.limits[limit.index()] = match restriction {
+                Some(&most) => figure.clone().capped(Source::Setting(Setting::Restriction), most),
+                None => figure.clone(),
+            };
         }
         self
     }

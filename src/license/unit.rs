@@ -315,7 +315,7 @@ impl Unit {
     ///
     /// When there is no such key, it does not take the value, or the model cannot do it.
     pub fn configure(&mut self, key: &str, value: &str) -> Result<(), UnitError> {
-        let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.name() == key) else {
+        let Some(setting) = Setting::find(key) else {
             return self.restrict_by_name(key, value);
         };
         let bad = || UnitError::BadValue {
@@ -368,11 +368,8 @@ impl Unit {
     }
 
     fn restrict_by_name(&mut self, key: &str, value: &str) -> Result<(), UnitError> {
-        let Some(limit) = Limit::ALL.into_iter().find(|limit| limit.name() == key) else {
-            let settings = Setting::ALL.map(|s| format!("{s}={}", s.values())).join(", ");
-            let limits = Limit::ALL.map(Limit::name).join(" ");
-            let known = format!("{settings}, or a limit to lower: {limits}");
-            return Err(UnitError::NoSuchSetting { key: key.to_owned(), known });
+        let Some(limit) = Limit::find(key) else {
+            return Err(UnitError::no_such_setting(key));
         };
         let units = value.replace(',', "").parse().map_err(|_| UnitError::BadValue {
             key: key.to_owned(),

@@ -1,12 +1,12 @@
 //! Admitting and releasing sessions.
 
 use super::Answer;
-use super::firewall::{Firewall, Tally};
+use super::firewall::{Firewall, Interfaces, Tally};
 use super::statement::{Addresses, Admission, Ends, Released};
 use super::words::LineError;
 use super::world::World;
-use crate::gate::{Host, HostPair, Refusal, Token, Zone};
-use crate::license::Kind;
+use crate::gate::{Host, HostPair, Refusal, Token};
+use crate::license::{FirewallMode, Kind};
 
 /// The most sessions that a scenario holds at once.
 const SESSIONS: u64 = 20_000_000;
@@ -28,6 +28,7 @@ impl World {
             Some(portal) => start_clients(unit, portal, admission)?,
             None => admit(unit, admission),
         };
+        unit.log.note(admission.kind, tally.admitted, &unit.sessions);
         let answer = told(unit, admission.kind, &tally);
         unit.last = Some(tally);
         Ok(answer)
@@ -64,7 +65,10 @@ fn admit(unit: &mut Firewall, admission: &Admission) -> Tally {
     let mut tokens = Vec::new();
     for nth in 0..admission.count {
         let verdict = match &admission.ends {
-            Some(ends) => unit.worker.admit_connection(&pair(ends, nth, &unit.outside)),
+            Some(ends) => {
+                let pair = pair(ends, nth, &mut unit.interfaces, unit.configuration.mode);
+                unit.worker.admit_connection(&pair)
+            }
             None => unit.worker.admit(admission.kind),
         };
         count(&mut tally, &mut tokens, verdict);
@@ -86,15 +90,16 @@ fn count(tally: &mut Tally, tokens: &mut Vec<Token>, verdict: Result<Token, Refu
     }
 }
 
-/// The ends of the `nth` connection; the interface of the default route is the outside (E59).
-fn pair(ends: &Ends, nth: u64, outside: &str) -> HostPair {
-    let host = |addresses: &Addresses, interface: &str| {
-        let zone = if interface == outside { Zone::Outside } else { Zone::Inside };
-        Host { address: addresses.nth(nth), zone }
+/// The ends of the `nth` connection.
+fn pair(ends: &Ends, nth: u64, interfaces: &mut Interfaces, mode: FirewallMode) -> HostPair {
+    let outside = interfaces.outside.clone().unwrap_or_else(|| "outside".to_owned());
+    let mut host = |addresses: &Addresses, interface: &str| Host {
+        address: addresses.nth(nth),
+        zone: interfaces.zone(interface, mode),
     };
     HostPair {
         source: host(&ends.from, ends.ingress.as_deref().unwrap_or("inside")),
-        destination: host(&ends.to, ends.egress.as_deref().unwrap_or(outside)),
+        destination: host(&ends.to, ends.egress.as_deref().unwrap_or(&outside)),
     }
 }
 

@@ -138,6 +138,8 @@ pub(super) fn value(license: &RunningLicense, feature: Feature) -> Value {
         {
             Value::Disabled
         }
+        // The gate does not limit what the table does not (inside hosts but on an ASA 5505).
+        Feature::InsideHosts | Feature::Interfaces | Feature::VlanTrunks => Value::Unlimited,
         _ => Value::NoSupport,
     }
 }

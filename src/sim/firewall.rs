@@ -3,24 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::display::SessionLog;
 use super::sessions::Sessions;
 use super::statement::{Change, NewUnit};
 use super::words::{LineError, in_words};
 use super::{Answer, Event};
-use crate::catalogue::{self, Feature};
-use crate::gate::{Gate, Refusal, Worker};
+use crate::catalogue;
+use crate::gate::{Gate, Refusal, Worker, Zone};
 use crate::license::key::{Authority, ParsedKey, Purchase, Register, Serial, UnitSecret};
 use crate::license::ring::{self, Activation, Clock, Entered, KeyRing, Placed};
-use crate::license::{Configuration, Limit, RunningLicense, Setting};
+use crate::license::{Configuration, FirewallMode, Setting};
 
 /// When every scenario begins by the units' system clocks: 2014-05-13.
 const START: Clock = Clock::from_unix(1_400_000_000);
 
 /// The secret of the vendor in every scenario, so that a key is the same in every run.
 const VENDOR: [u8; crate::license::key::SECRET_LEN] = *b"the vendor of every scenario.   ";
-
-/// The interface of the default route, where none was named.
-const OUTSIDE: &str = "outside";
 
 /// What the last `admit` came to.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +33,29 @@ impl Tally {
     }
 }
 
+/// The interfaces by their roles in the counting of hosts.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Interfaces {
+    /// That of the default route, where there is one.
+    pub(super) outside: Option<String>,
+    /// One side of a transparent firewall: the first interface that hosts were named behind.
+    side: Option<String>,
+}
+
+impl Interfaces {
+    /// The side that hosts behind `interface` are on: in routed mode the default route tells the
+    /// outside (E59), in transparent mode there are two sides alike (E62).
+    pub(super) fn zone(&mut self, interface: &str, mode: FirewallMode) -> Zone {
+        let inside = match mode {
+            FirewallMode::Routed => self.outside.as_deref() != Some(interface),
+            FirewallMode::Transparent => {
+                *self.side.get_or_insert_with(|| interface.to_owned()) == *interface
+            }
+        };
+        if inside { Zone::Inside } else { Zone::Outside }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Firewall {
     pub(super) name: String,
@@ -42,11 +63,11 @@ pub(super) struct Firewall {
     secret: UnitSecret,
     register: Register,
     pub(super) configuration: Configuration,
-    /// The interface of the default route.
-    pub(super) outside: String,
+    pub(super) interfaces: Interfaces,
     pub(super) gate: Gate,
     pub(super) worker: Worker,
     pub(super) sessions: Sessions,
+    pub(super) log: SessionLog,
     pub(super) keys: BTreeMap<String, ParsedKey>,
     pub(super) last: Option<Tally>,
     pub(super) events: Vec<Event>,
@@ -61,7 +82,7 @@ impl Firewall {
         let serial: Serial = serial.parse().map_err(LineError::refused)?;
         let secret = Authority::from_secret(VENDOR).unit(&serial);
         let ring = KeyRing::new(entry, serial, START);
-        let mut unit = ring.unit(&Configuration::default());
+        let mut unit = ring.unit(&unrouted(Configuration::default()));
         let npe = new.npe.then(|| "yes".to_owned());
         let settings =
             [(Setting::Npe, &npe), (Setting::Mode, &new.mode), (Setting::Contexts, &new.contexts)];
@@ -71,7 +92,7 @@ impl Firewall {
             }
         }
         let configuration = unit.configuration().clone();
-        let gate = Gate::new(ring.running(&configuration));
+        let gate = Gate::with_exact_peaks(ring.running(&configuration));
         Ok(Self {
             name: new.name.clone(),
             worker: gate.worker(),
@@ -80,8 +101,9 @@ impl Firewall {
             secret,
             register: Register::default(),
             configuration,
-            outside: OUTSIDE.to_owned(),
+            interfaces: Interfaces::default(),
             sessions: Sessions::default(),
+            log: SessionLog::default(),
             keys: BTreeMap::new(),
             last: None,
             events: Vec::new(),
@@ -143,8 +165,7 @@ impl Firewall {
         }
         let entered = self.ring.enter(&self.secret, key).map_err(LineError::refused)?;
         self.keys.extend(name.map(|name| (name.to_owned(), key)));
-        let uc = self.grants(key, Feature::UcProxySessions);
-        self.configuration.tls_proxy_cleared &= !uc;
+        self.applied(key);
         let answer = Answer::done().fact("key", key.to_string());
         Ok(match entered {
             Entered::Permanent { lost, reload_required } => {
@@ -171,9 +192,10 @@ impl Firewall {
         })
     }
 
-    fn grants(&self, key: ParsedKey, feature: Feature) -> bool {
-        let grant = self.secret.verify(key);
-        grant.is_ok_and(|key| key.grant().licences().contains_key(&feature))
+    fn applied(&mut self, key: ParsedKey) {
+        if let Ok(key) = self.secret.verify(key) {
+            self.configuration.apply(key.grant().licences());
+        }
     }
 
     fn placed(&mut self, key: ParsedKey, placed: Placed) -> String {
@@ -210,8 +232,7 @@ impl Firewall {
     pub(super) fn activate(&mut self, name: &str) -> Result<Answer, LineError> {
         let key = self.key(name)?;
         let activation = self.ring.activate(key).map_err(LineError::refused)?;
-        let uc = self.grants(key, Feature::UcProxySessions);
-        self.configuration.tls_proxy_cleared &= !uc;
+        self.applied(key);
         let answer = Answer::done().line(format!("{}: {name} is active", self.name));
         Ok(self.activation(answer, &activation))
     }
@@ -226,18 +247,18 @@ impl Firewall {
     pub(super) fn configure(&mut self, change: &Change) -> Result<(), LineError> {
         let Change::Set { key, value } = change else {
             self.configuration.clear();
-            OUTSIDE.clone_into(&mut self.outside);
+            self.configuration = unrouted(std::mem::take(&mut self.configuration));
+            self.interfaces.outside = None;
             return Ok(());
         };
-        let route = *key == Setting::DefaultRoute.name() && value != "none";
-        let value = if route { OUTSIDE } else { value };
+        let routes = *key == Setting::DefaultRoute.name();
+        let outside = (routes && value != "none").then(|| value.clone());
+        let value = if outside.is_some() { "outside" } else { value };
         let mut unit = self.ring.unit(&self.configuration);
         unit.configure(key, value).map_err(LineError::refused)?;
         self.configuration = unit.configuration().clone();
-        if let Change::Set { value, .. } = change
-            && route
-        {
-            self.outside.clone_from(value);
+        if routes {
+            self.interfaces.outside = outside;
         }
         Ok(())
     }
@@ -250,10 +271,9 @@ impl Firewall {
     }
 }
 
-/// The TLS proxy limit and the UC licence, where the limit is below it, as it is after `clear-all`
-/// (E38).
-pub(super) fn tls_proxy_below_licence(license: &RunningLicense) -> Option<(u32, u32)> {
-    let uc = license.feature(Feature::UcProxySessions)?.value().count()?;
-    let limit = license.limit(Limit::TlsProxy).value().count()?;
-    (limit < uc).then_some((limit, uc))
+/// A unit has no default route until one is configured.
+fn unrouted(configuration: Configuration) -> Configuration {
+    let mut configuration = configuration;
+    configuration.default_route = false;
+    configuration
 }

@@ -5,7 +5,7 @@ use super::words::LineError;
 use super::world::World;
 use super::{Answer, Event};
 use crate::license::GroupMode;
-use crate::license::failover::{Group, What, check};
+use crate::license::failover::{Group, What};
 use crate::license::ring::KeyRing;
 
 /// A group and which units are in it, the primary first.
@@ -57,14 +57,14 @@ impl World {
             members.push(index);
         }
         let primary = members.first().map(|primary| &self.units[*primary]);
-        let (configuration, outside) = primary
-            .map(|primary| (primary.configuration.clone(), primary.outside.clone()))
+        let (configuration, interfaces) = primary
+            .map(|primary| (primary.configuration.clone(), primary.interfaces.clone()))
             .unwrap_or_default();
         let group = Group::form(mode, &rings(&self.units, &members), &configuration);
         let group = group.map_err(LineError::refused)?;
         for &member in &members {
             self.units[member].configuration = configuration.clone();
-            self.units[member].outside.clone_from(&outside);
+            self.units[member].interfaces.clone_from(&interfaces);
         }
         self.teams.push(Team { group, members, cut: false });
         let how = match mode {
@@ -119,9 +119,9 @@ impl World {
                 self.teams[index].group.reconnect(&mut rings);
                 lines.push(self.note_of_all(&members, Event::ContactRestored, "in contact again"));
             }
-            let mode = self.teams[index].group.mode();
             let configuration = &self.units[members[0]].configuration;
-            if let Err(why) = check(mode, &rings(&self.units, &members), configuration) {
+            let rings = rings(&self.units, &members);
+            if let Err(why) = self.teams[index].group.recheck(&rings, configuration) {
                 let text = format!("a group no longer: {why}");
                 lines.push(self.note_of_all(&members, Event::GroupEnded, &text));
                 ended.push(index);

@@ -24,9 +24,13 @@
 mod admit;
 mod answer;
 mod check;
+mod display;
 mod event;
 mod expect;
 mod firewall;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod group;
 mod parse;
 mod sessions;
@@ -65,7 +69,7 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["expect", _, "event"] => Event::ALL.map(|it| it.name().to_owned()).into(),
         ["expect", _, "usage"] => Limit::ALL.map(|it| it.name().to_owned()).into(),
         ["admit" | "release", _] => crate::license::Kind::ALL.map(|it| it.name().to_owned()).into(),
-        ["show", _] => names(&["running", "keys", "usage"]),
+        ["show", _] => names(&statement::SHOWN.map(|(name, _)| name)),
         ["configure", _] => {
             let settings = crate::license::Setting::ALL.map(|it| it.name().to_owned());
             settings.into_iter().chain(["clear-all".to_owned()]).collect()
@@ -178,14 +182,7 @@ mod tests {
                 0..40,
             ),
         ) {
-            let mut world = World::new();
-            for line in lines {
-                let Ok(Some(statement)) = parse(&line) else { continue };
-                let _ = world.run(&statement);
-                for unit in &world.units {
-                    prop_assert!(unit.gate.audit().is_clean(), "{:?}", unit.gate.audit());
-                }
-            }
+            fuzz::scenario(lines.join("\n").as_bytes());
         }
     }
 }

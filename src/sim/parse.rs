@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::Statement;
 use super::expect;
-use super::statement::{Addresses, Admission, Change, Ends, NewUnit, Power, Released, Shown};
+use super::statement::{
+    Addresses, Admission, Change, Ends, NewUnit, Power, Released, SHOWN, Shown,
+};
 use super::words::{self, LineError, Words, duration, name, number, one_of};
 use crate::catalogue::Feature;
 use crate::license::key::Purchase;
@@ -38,7 +40,7 @@ pub const COMMANDS: [(&str, &str); 21] = [
          [from-portal NAME]",
     ),
     ("release", "release UNIT KIND [N], or release UNIT NAME"),
-    ("show", "show UNIT running|keys|usage|NAME"),
+    ("show", "show UNIT running|keys|usage|resource-usage|vpn-sessiondb|local-host|tls-proxy|NAME"),
     ("expect", "expect UNIT running|usage|key|remaining|admitted|refused|event …"),
     ("fails", "fails COMMAND…"),
 ];
@@ -62,18 +64,20 @@ pub(super) fn shared(what: &str) -> LineError {
     ))
 }
 
-fn statement(mut words: Vec<String>) -> Result<Statement, LineError> {
-    let command = words.remove(0);
-    let Some((command, form)) = COMMANDS.into_iter().find(|(name, _)| *name == command) else {
-        if SHARED.contains(&command.as_str()) {
-            return Err(shared(&command));
-        }
+/// The command of this name and how it is written.
+fn known(command: &str) -> Result<(&'static str, &'static str), LineError> {
+    if SHARED.contains(&command) {
+        return Err(shared(command));
+    }
+    COMMANDS.into_iter().find(|(name, _)| *name == command).ok_or_else(|| {
         let known = COMMANDS.map(|(name, _)| name).join(" ");
         let shown: String = command.chars().take(64).collect();
-        return Err(LineError::NotUnderstood(format!(
-            "unknown command `{shown}`; commands are: {known}"
-        )));
-    };
+        LineError::NotUnderstood(format!("unknown command `{shown}`; commands are: {known}"))
+    })
+}
+
+fn statement(mut words: Vec<String>) -> Result<Statement, LineError> {
+    let (command, form) = known(&words.remove(0))?;
     if command == "fails" {
         return fails(words, form);
     }
@@ -139,17 +143,15 @@ fn of_unit(command: &str, unit: String, words: &mut Words) -> Result<Statement, 
     })
 }
 
+/// The rest of the line may be wrong in whatever way, as long as it begins with a command.
 fn fails(words: Vec<String>, form: &'static str) -> Result<Statement, LineError> {
     let command = words.join(" ");
     let first = Words::new(form, words.clone()).next("the command")?;
-    if ["expect", "fails", "show"].contains(&first.as_str()) {
+    if ["expect", "fails"].contains(&first.as_str()) {
         return Err(LineError::NotUnderstood(format!("`{first}` cannot be refused")));
     }
-    let inner = match statement(words) {
-        Err(error @ LineError::NotUnderstood(_)) => return Err(error),
-        inner => inner.map(Box::new),
-    };
-    Ok(Statement::Fails { command, inner })
+    known(&first)?;
+    Ok(Statement::Fails { command, inner: statement(words).map(Box::new) })
 }
 
 fn unit(words: &mut Words) -> Result<Statement, LineError> {
@@ -269,12 +271,11 @@ fn release(unit: String, words: &mut Words) -> Result<Statement, LineError> {
 }
 
 fn show(unit: String, words: &mut Words) -> Result<Statement, LineError> {
-    let what = match words.next("what to show")?.as_str() {
-        "running" => Shown::Running,
-        "keys" => Shown::Keys,
-        "usage" => Shown::Usage,
-        "shared" => return Err(shared("show UNIT shared")),
-        other => Shown::Sessions(name(other.to_owned())?),
+    let what = words.next("what to show")?;
+    let what = match SHOWN.into_iter().find(|(name, _)| *name == what) {
+        Some((_, shown)) => shown,
+        None if what == "shared" => return Err(shared("show UNIT shared")),
+        None => Shown::Sessions(name(what)?),
     };
     Ok(Statement::Show { unit, what })
 }

@@ -2,24 +2,31 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Answer;
-use super::statement::Shown;
+use super::statement::{SHOWN, Shown};
 use super::words::{LineError, in_words};
 use super::world::World;
+use super::{Answer, display};
 
 impl World {
     pub(super) fn show(&self, name: &str, what: &Shown) -> Result<Answer, LineError> {
         let index = self.index(name)?;
+        let unit = &self.units[index];
         match what {
             Shown::Running => Ok(self.show_running(index)),
             Shown::Keys => Ok(self.show_keys(index)),
             Shown::Usage => Ok(self.show_usage(index)),
+            Shown::ResourceUsage => Ok(display::resource_usage(&unit.gate)),
+            Shown::VpnSessions => Ok(display::vpn_sessions(&unit.gate, &unit.sessions, &unit.log)),
+            Shown::LocalHost => {
+                Ok(display::local_host(&unit.gate, unit.interfaces.outside.as_deref()))
+            }
+            Shown::TlsProxy => Ok(display::tls_proxy(&unit.gate.license())),
             Shown::Sessions(set) => {
-                let named = self.units[index].sessions.named(set);
+                let named = unit.sessions.named(set);
                 if named.is_empty() {
                     return Err(LineError::Refused(format!(
-                        "{name} holds no sessions called `{set}`; show also takes running, keys \
-                         and usage"
+                        "{name} holds no sessions called `{set}`; show also takes {}",
+                        SHOWN.map(|(name, _)| name).join(", ")
                     )));
                 }
                 let facts: Map<_, _> =

@@ -236,6 +236,7 @@ pub enum Released {
 
 /// What is shown of a unit.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Shown {
     /// The running licence.
     Running,
@@ -243,9 +244,28 @@ pub enum Shown {
     Keys,
     /// What is in use.
     Usage,
+    /// Connections and hosts in the form of `show resource usage`.
+    ResourceUsage,
+    /// VPN sessions in the form of `show vpn-sessiondb summary`.
+    VpnSessions,
+    /// The host limit in the form of `show local-host`.
+    LocalHost,
+    /// The limits around TLS proxy.
+    TlsProxy,
     /// The sessions of this name.
     Sessions(String),
 }
+
+/// What can be shown by its own name.
+pub(super) const SHOWN: [(&str, Shown); 7] = [
+    ("running", Shown::Running),
+    ("keys", Shown::Keys),
+    ("usage", Shown::Usage),
+    ("resource-usage", Shown::ResourceUsage),
+    ("vpn-sessiondb", Shown::VpnSessions),
+    ("local-host", Shown::LocalHost),
+    ("tls-proxy", Shown::TlsProxy),
+];
 
 /// What is expected of a unit.
 #[derive(Clone, Debug)]

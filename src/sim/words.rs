@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
-    /// The line is not of the language, which `fails` does not excuse.
+    /// The line is not of the language.
     #[error("{0}")]
     NotUnderstood(String),
     /// The line was understood, and what it asks for is refused.

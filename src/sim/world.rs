@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::firewall::{Firewall, tls_proxy_below_licence};
+use super::firewall::Firewall;
 use super::group::{Team, rings, rings_mut};
 use super::statement::{Change, NewUnit, Power, Statement};
 use super::words::{LineError, in_words};
 use super::{Answer, Event, Verdict};
 use crate::license::ring;
-use crate::license::{Configuration, RunningLicense};
+use crate::license::{Configuration, GroupMode, Limit, RunningLicense};
 
 /// The most units of a scenario.
 const UNITS: usize = 1000;
@@ -133,13 +133,13 @@ impl World {
         let members = self.team_of(index).map_or_else(|| vec![index], |team| team.members.clone());
         let before: Vec<_> = members
             .iter()
-            .map(|it| (self.units[*it].configuration.clone(), self.units[*it].outside.clone()))
+            .map(|it| (self.units[*it].configuration.clone(), self.units[*it].interfaces.clone()))
             .collect();
         let done = members.iter().try_for_each(|it| self.units[*it].configure(change));
         if let Err(error) = done {
-            for (index, (configuration, outside)) in members.into_iter().zip(before) {
+            for (index, (configuration, interfaces)) in members.into_iter().zip(before) {
                 self.units[index].configuration = configuration;
-                self.units[index].outside = outside;
+                self.units[index].interfaces = interfaces;
             }
             return Err(error);
         }
@@ -148,7 +148,7 @@ impl World {
             Change::ClearAll => format!("{unit}: the configuration is cleared"),
         });
         let cleared = matches!(change, Change::ClearAll).then(|| self.license(index));
-        let below = cleared.as_ref().and_then(tls_proxy_below_licence);
+        let below = cleared.as_ref().and_then(RunningLicense::tls_proxy_below_licence);
         let Some((limit, uc)) = below else { return Ok(answer) };
         self.units[index].events.push(Event::TlsProxyBelowLicence);
         Ok(answer.line(format!(
@@ -255,9 +255,22 @@ impl World {
         let together = self.team_of(index).and_then(|team| {
             let own = team.place(index)?;
             let configuration = self.configuration(index);
-            team.group.running(&rings(&self.units, &team.members), configuration, own)
+            let running =
+                team.group.running(&rings(&self.units, &team.members), configuration, own);
+            Some(running?.beside(self.contexts_beside(team, index)))
         });
         together.unwrap_or_else(|| unit.ring.running(&unit.configuration))
+    }
+
+    /// How many contexts the other units of an Active/Active pair use (F30).
+    fn contexts_beside(&self, team: &Team, index: usize) -> u32 {
+        if team.group.mode() != GroupMode::ActiveActive || !team.group.is_combined() {
+            return 0;
+        }
+        let others = team.members.iter().filter(|it| **it != index).map(|it| &self.units[*it]);
+        let running = others.filter(|unit| unit.ring.is_up());
+        let used = running.map(|unit| unit.gate.usage(Limit::Contexts).in_use).sum::<u64>();
+        u32::try_from(used).unwrap_or(u32::MAX)
     }
 
     /// The configuration that a unit runs: in a group the primary's, which the others replicate.

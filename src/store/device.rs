@@ -7,12 +7,22 @@ use super::record::DeviceRecord;
 use super::{File, Moment, StoreError};
 use crate::catalogue::{Entry, Feature};
 use crate::license::failover::{Group, Mismatch, What};
-use crate::license::key::{Serial, UnitSecret};
-use crate::license::ring::{Event, KeyRing};
+use crate::license::key::{ParsedKey, Serial, UnitSecret};
+use crate::license::ring::{Activation, Entered, Event, KeyRing, RingError};
 use crate::license::{Configuration, GroupMode, RunningLicense};
 
-/// What time brought about, by unit.
-pub type Events = Vec<(Serial, Event)>;
+/// What time brought about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Occurrence {
+    /// Something on one unit.
+    Key(Serial, Event),
+    /// The units have been without communication for more than 30 days and go by their own
+    /// licences (F45).
+    GraceEnded,
+    /// The units can be a group no longer, for these reasons.
+    GroupEnded(Mismatch),
+}
 
 /// A unit: its keys and the secret that they are verified with.
 #[derive(Clone, Debug)]
@@ -71,9 +81,38 @@ impl Device {
         &self.units[0].ring
     }
 
-    /// The unit with its secret, to enter keys.
+    /// The unit with its secret.
     pub fn member_mut(&mut self) -> &mut Member {
         &mut self.units[0]
+    }
+
+    /// Enters a key on this unit.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::enter`]; nothing is changed then.
+    pub fn enter(&mut self, key: ParsedKey) -> Result<Entered, RingError> {
+        let Member { ring, secret } = &mut self.units[0];
+        let entered = ring.enter(secret, key)?;
+        self.apply(key);
+        Ok(entered)
+    }
+
+    /// Activates a time-based key of this unit.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::activate`]; nothing is changed then.
+    pub fn activate(&mut self, key: ParsedKey) -> Result<Activation, RingError> {
+        let activation = self.units[0].ring.activate(key)?;
+        self.apply(key);
+        Ok(activation)
+    }
+
+    fn apply(&mut self, key: ParsedKey) {
+        if let Ok(key) = self.units[0].secret.verify(key) {
+            self.configuration.apply(key.grant().licences());
+        }
     }
 
     /// Every unit of the group, this one first; this one alone without a group.
@@ -154,8 +193,9 @@ impl Device {
     /// was booted since, what the clock says for the time that it was off. Whether that counts is
     /// the policy's to say (B15, B16).
     ///
-    /// What came of it, by unit.
-    pub fn catch_up(&mut self, now: &Moment) -> Events {
+    /// What came of it. A group whose units can be one no longer ends in the moment in which
+    /// that is so.
+    pub fn catch_up(&mut self, now: &Moment) -> Vec<Occurrence> {
         let mut events = Vec::new();
         if self.boot == now.boot {
             events.extend(self.pass(now.uptime.saturating_sub(self.uptime)));
@@ -168,7 +208,8 @@ impl Device {
             for unit in &mut self.units {
                 unit.ring.set_clock(booted);
                 let serial = *unit.ring.serial();
-                events.extend(unit.ring.boot().into_iter().map(|event| (serial, event)));
+                let booted = unit.ring.boot().into_iter();
+                events.extend(booted.map(|event| Occurrence::Key(serial, event)));
             }
             events.extend(self.pass(now.uptime));
             (self.boot, self.uptime) = (now.boot.clone(), now.uptime);
@@ -177,19 +218,42 @@ impl Device {
         events
     }
 
-    fn pass(&mut self, elapsed: Duration) -> Events {
+    /// Lets time pass from one change of a licence to the next.
+    fn pass(&mut self, elapsed: Duration) -> Vec<Occurrence> {
+        let mut events = Vec::new();
+        let mut left = elapsed;
+        loop {
+            let next = self.next_change().filter(|next| !next.is_zero());
+            let step = next.map_or(left, |next| next.min(left));
+            events.extend(self.step(step));
+            events.extend(self.settle().map(Occurrence::GroupEnded));
+            left = left.saturating_sub(step);
+            if left.is_zero() {
+                return events;
+            }
+        }
+    }
+
+    fn step(&mut self, time: Duration) -> Vec<Occurrence> {
         let serials: Vec<_> = self.units.iter().map(|unit| *unit.ring.serial()).collect();
         let Some(group) = &mut self.group else {
-            let happened = self.units[0].ring.advance(elapsed).into_iter();
-            return happened.map(|(_, event)| (serials[0], event)).collect();
+            let happened = self.units[0].ring.advance(time).into_iter();
+            return happened.map(|(_, event)| Occurrence::Key(serials[0], event)).collect();
         };
         let mut rings: Vec<_> = self.units.iter_mut().map(|unit| &mut unit.ring).collect();
-        let happened = group.advance(&mut rings, elapsed).into_iter();
-        let of_units = happened.filter_map(|event| match event.what {
-            What::Unit(index, event) => Some((*serials.get(index)?, event)),
-            What::GraceEnded => None,
+        let happened = group.advance(&mut rings, time).into_iter();
+        let told = happened.filter_map(|event| match event.what {
+            What::Unit(index, event) => Some(Occurrence::Key(*serials.get(index)?, event)),
+            What::GraceEnded => Some(Occurrence::GraceEnded),
         });
-        of_units.collect()
+        told.collect()
+    }
+
+    /// Ends a group whose units can be one no longer, and says why; see [`Group::recheck`].
+    fn settle(&mut self) -> Option<Mismatch> {
+        let why = self.group.as_ref()?.recheck(&self.rings(), &self.configuration).err()?;
+        self.leave();
+        Some(why)
     }
 
     fn rings(&self) -> Vec<&KeyRing> {
@@ -206,7 +270,7 @@ impl Device {
     pub fn open(
         path: &Path,
         now: &Moment,
-    ) -> Result<(File<DeviceRecord>, Self, Events), StoreError> {
+    ) -> Result<(File<DeviceRecord>, Self, Vec<Occurrence>), StoreError> {
         let (file, record) = File::<DeviceRecord>::open(path)?;
         let mut device = record.restore(path)?;
         let events = device.catch_up(now);
@@ -222,12 +286,34 @@ impl Device {
         File::create(path, &DeviceRecord::of(self))
     }
 
-    /// Replaces the record of a unit's file.
+    /// Replaces the record of a unit's file, after what was done ended a group whose units can be
+    /// one no longer: then it says why.
     ///
     /// # Errors
     ///
     /// As [`File::replace`].
-    pub fn save(&self, file: File<DeviceRecord>) -> Result<(), StoreError> {
-        file.replace(&DeviceRecord::of(self))
+    pub fn save(&mut self, file: File<DeviceRecord>) -> Result<Option<Mismatch>, StoreError> {
+        let ended = self.settle();
+        file.replace(&DeviceRecord::of(self))?;
+        Ok(ended)
+    }
+
+    /// One turn of what keeps the timers of a running unit: lets the time pass since the record of
+    /// its file, and replaces it.
+    ///
+    /// What came of it, and when the next turn is: after `every`, and earlier where a licence
+    /// expires before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::open`] and [`Device::save`].
+    pub fn tick(
+        path: &Path,
+        now: &Moment,
+        every: Duration,
+    ) -> Result<(Vec<Occurrence>, Duration), StoreError> {
+        let (file, mut device, events) = Self::open(path, now)?;
+        device.save(file)?;
+        Ok((events, device.next_change().map_or(every, |next| next.min(every))))
     }
 }

@@ -3,7 +3,6 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use redb::{Database, DatabaseError, StorageBackend, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
+use super::quiet::quietly;
 use super::{FORMAT, StoreError};
 
 /// The largest file that is read: far more than every key that can be issued for one serial number.
@@ -27,10 +27,10 @@ const FORMAT_ROW: &str = "format";
 const RECORD: &str = "record";
 
 /// What redb or the record's coding says.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What redb's files begin with.
-const MAGIC: &[u8] = b"redb";
+pub(super) const MAGIC: &[u8] = b"redb";
 
 /// A value that has a file of its own.
 pub trait Stored: Serialize + DeserializeOwned {
@@ -63,6 +63,8 @@ impl<T: Stored> File<T> {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        // Else the error would name the temporary file.
+        folder.metadata().map_err(system)?;
         // Its mode is 0600 from the beginning.
         let whole = tempfile::NamedTempFile::new_in(folder).map_err(system)?;
         let file = whole.as_file().try_clone().map_err(system)?;
@@ -101,18 +103,8 @@ impl<T: Stored> File<T> {
     /// When the system refuses; the record is then the one before.
     pub fn replace(self, record: &T) -> Result<(), StoreError> {
         let Self { path, backend, .. } = self;
-        let written = || -> Result<(), Fault> {
-            let json = Zeroizing::new(serde_json::to_vec(record)?);
-            let database = Database::builder().create_with_backend(backend)?;
-            let change = database.begin_write()?;
-            let mut table = change.open_table(TABLE)?;
-            table.insert(KIND, T::KIND.as_bytes())?;
-            table.insert(FORMAT_ROW, FORMAT.to_string().as_bytes())?;
-            table.insert(RECORD, json.as_slice())?;
-            drop(table);
-            Ok(change.commit()?)
-        };
-        written().map_err(|error| StoreError::System { path, error: io::Error::other(error) })
+        write(backend, record)
+            .map_err(|error| StoreError::System { path, error: io::Error::other(error) })
     }
 
     fn held(path: &Path, file: fs::File) -> Result<Self, StoreError> {
@@ -128,13 +120,7 @@ impl<T: Stored> File<T> {
     fn read(&self) -> Result<T, StoreError> {
         let damaged = |why: String| StoreError::Damaged { path: self.path.clone(), why };
         let foreign = || StoreError::Foreign { path: self.path.clone() };
-        let bytes = self.bytes()?;
-        if !bytes.starts_with(MAGIC) {
-            return Err(foreign());
-        }
-        // redb trusts what its checksums cover and stops where that is not as it should be.
-        let rows = catch_unwind(AssertUnwindSafe(|| rows(bytes)))
-            .map_err(|_| damaged("its parts do not fit together".to_owned()))?;
+        let rows = rows(self.bytes()?);
         let rows = rows.map_err(|error| damaged(error.to_string()))?.ok_or_else(foreign)?;
         if rows.kind != T::KIND {
             let (found, path) = (rows.kind, self.path.clone());
@@ -171,15 +157,37 @@ fn existing<T: Stored>(path: &Path) -> Result<fs::File, StoreError> {
     }
 }
 
-struct Rows {
+pub(super) struct Rows {
     kind: String,
     format: u32,
-    record: Zeroizing<Vec<u8>>,
+    pub(super) record: Zeroizing<Vec<u8>>,
+}
+
+/// Writes a record in one transaction.
+fn write<T: Stored>(backend: impl StorageBackend, record: &T) -> Result<(), Fault> {
+    let json = Zeroizing::new(serde_json::to_vec(record)?);
+    let database = Database::builder().create_with_backend(backend)?;
+    let change = database.begin_write()?;
+    let mut table = change.open_table(TABLE)?;
+    table.insert(KIND, T::KIND.as_bytes())?;
+    table.insert(FORMAT_ROW, FORMAT.to_string().as_bytes())?;
+    table.insert(RECORD, json.as_slice())?;
+    drop(table);
+    Ok(change.commit()?)
 }
 
 /// The rows of a database in these bytes, or none where it is no database of ours.
-fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
-    let mut database = Database::builder().create_with_backend(Copy(Mutex::new(bytes)))?;
+pub(super) fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
+    if !bytes.starts_with(MAGIC) {
+        return Ok(None);
+    }
+    // redb trusts what its checksums cover and stops where that is not as it should be.
+    quietly(|| stored(bytes)).unwrap_or_else(|| Err("its parts do not fit together".into()))
+}
+
+/// As [`rows`], for bytes that begin as a database; may panic where they are damaged.
+fn stored(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
+    let mut database = Database::builder().create_with_backend(Copy::of(bytes))?;
     if !database.check_integrity()? {
         return Err("a checksum does not match".into());
     }
@@ -199,12 +207,26 @@ fn rows(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
     Ok(Some(Rows { kind, format, record }))
 }
 
+/// The bytes of a file that was created with the first record, and changed to the others.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn whole<T: Stored>(records: &[T]) -> Result<Vec<u8>, Fault> {
+    let path = tempfile::NamedTempFile::new()?;
+    for record in records {
+        write(FileBackend::new(path.reopen()?)?, record)?;
+    }
+    Ok(fs::read(path.path())?)
+}
+
 /// A file's bytes in memory. It says that something is beyond its end, where a damaged file asks
 /// for it.
 #[derive(Debug)]
-struct Copy(Mutex<Zeroizing<Vec<u8>>>);
+pub(super) struct Copy(Mutex<Zeroizing<Vec<u8>>>);
 
 impl Copy {
+    pub(super) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(Mutex::new(bytes))
+    }
+
     fn within<T>(
         &self,
         offset: u64,
@@ -244,3 +266,6 @@ impl StorageBackend for Copy {
         self.within(offset, data.len(), |bytes| bytes.copy_from_slice(data))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! Storage: the file of a unit, and the file of the authority that issues its keys.
+//! Storage: the file of a unit, the file of the authority that issues its keys, and the books of a
+//! unit's part in a shared licence.
 //!
 //! # Format
 //!
@@ -12,11 +13,21 @@
 //! can read what was stored; a compact coding would save nothing that matters here. What a key
 //! grants is not stored: the keys are, and they are verified again with the unit's secret.
 //!
+//! The books of a shared licence have a row a participant instead, because each grant changes one
+//! of many.
+//!
 //! # What is never done
 //!
-//! A file is looked at in a copy in memory, where a damaged one can do no harm; redb opens the file
+//! A file is looked at in a copy in memory, where a damaged one can do no harm (redb panics at some
+//! damage, which is caught and means the same as its errors); redb opens the file
 //! itself only to write into it, after the copy was found sound. A file that is corrupt, foreign or
 //! newer is refused and left as it is. While a process has the file open, no other one has.
+//!
+//! # The secrets of a group
+//!
+//! The primary's file has the secret of every unit of its group. What a key grants is in the key
+//! alone, sealed with the secret of its unit, so without it the mate's licences could not be read
+//! again; to store them in the clear would make whoever can write the file a vendor.
 //!
 //! # Time
 //!
@@ -27,9 +38,15 @@
 //! a record is replaced by one that time has passed for.
 
 mod authority;
+#[cfg(feature = "shared-pool")]
+mod books;
 mod device;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod moment;
+mod quiet;
 mod record;
 
 use std::io;
@@ -37,7 +54,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authority::Office;
-pub use device::{Device, Events, Member};
+#[cfg(feature = "shared-pool")]
+pub use books::{Books, Kept};
+pub use device::{Device, Member, Occurrence};
 pub use file::{File, Stored};
 pub use moment::Moment;
 pub use record::DeviceRecord;

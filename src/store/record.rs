@@ -135,6 +135,9 @@ impl DeviceRecord {
         if self.units.is_empty() || self.units.len() > MOST_UNITS {
             return Err(damaged("it has no unit, or too many"));
         }
+        if self.group.is_some() != (self.units.len() > 1) {
+            return Err(damaged("its units and its group do not go together"));
+        }
         let units = self.units.iter().map(|unit| unit.restore(path)).collect::<Result<_, _>>()?;
         let configuration = self.configuration.restore();
         Ok(Device {
@@ -277,9 +280,7 @@ impl ConfigurationRecord {
 
     /// The configuration, or none where a limit is unknown.
     fn restore(self) -> Option<Configuration> {
-        let limit = |(name, most): (String, u32)| {
-            Some((Limit::ALL.into_iter().find(|limit| limit.name() == name)?, most))
-        };
+        let limit = |(name, most): (String, u32)| Some((Limit::find(&name)?, most));
         Some(Configuration {
             mode: if self.transparent { FirewallMode::Transparent } else { FirewallMode::Routed },
             contexts: if self.multiple_contexts {

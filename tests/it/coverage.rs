@@ -114,7 +114,8 @@ fn tests(coverage: &mut Coverage, rules: &[Rule]) {
         path.ends_with("tests.rs") || text.contains("#[cfg(test)]")
     };
     let sources = files("src", "rs").into_iter().filter(in_src);
-    for path in files("tests/it", "rs").into_iter().chain(sources) {
+    let tests = ["tests/it", "tests/pool"].into_iter().flat_map(|folder| files(folder, "rs"));
+    for path in tests.chain(sources) {
         if path.ends_with("coverage.rs") {
             continue;
         }
@@ -244,7 +245,7 @@ fn what_is_covered_has_no_excuse() {
     assert!(both.is_empty(), "covered, and excused in rules.txt: {both:?}");
 }
 
-/// Every explicit rule that this version has a part in, but for displays.
+/// Every explicit rule that this version has a part in.
 #[test]
 fn no_explicit_rule_is_left_open() {
     let rules = rules();

@@ -313,3 +313,50 @@ proptest! {
         assert_within_platform(entry, &before);
     }
 }
+
+fn with_premium(permanent: u32, time_based: Option<u32>) -> Unit {
+    let mut unit = Unit::new(catalogue::find("ASA 5520", None, None).unwrap());
+    unit.add(Feature::AnyconnectPremium, Value::Count(permanent)).unwrap();
+    if let Some(sessions) = time_based {
+        unit.add_time_based(Feature::AnyconnectPremium, Value::Count(sessions)).unwrap();
+    }
+    unit
+}
+
+/// What a shared licence adds (G22), up to the platform's maximum (G24, G25), below the operator's
+/// own limit; nothing where Essentials is used instead (G45).
+#[test]
+fn shared_sessions_are_added_to_the_units_own() {
+    let allows = |unit: &Unit, shared| {
+        let license = RunningLicense::of(unit).with_shared(shared);
+        [Limit::Anyconnect, Limit::Clientless].map(|it| license.limit(it).value().count())
+    };
+    let mut unit = with_premium(500, None);
+    assert_eq!(allows(&unit, 0), [Some(500); 2]);
+    assert_eq!(allows(&unit, 50), [Some(550); 2]);
+    assert_eq!(allows(&unit, 300), [Some(750); 2]);
+    let twice = RunningLicense::of(&unit).with_shared(200).with_shared(50);
+    assert_eq!(twice, RunningLicense::of(&unit).with_shared(50), "not added up");
+    let step = twice.limit(Limit::Anyconnect).steps().pop().unwrap();
+    assert!(step.reason().starts_with("50 of a shared licence besides the unit's own ("));
+    unit.restrict(Limit::Clientless, 510);
+    assert_eq!(allows(&unit, 50), [Some(550), Some(510)]);
+    unit.add(Feature::AnyconnectEssentials, Value::Enabled).unwrap();
+    let license = RunningLicense::of(&unit);
+    assert_eq!(license.clone().with_shared(50), license);
+}
+
+/// A server uses its time-based sessions and the pool, and not its permanent ones (G46, G47, G48).
+#[test]
+fn a_shared_server_uses_the_pool() {
+    for (time_based, own) in [(None, 0), (Some(100), 100)] {
+        let unit = with_premium(500, time_based);
+        let license = RunningLicense::of(&unit).of_shared_server(time_based.unwrap_or_default());
+        let allows = |license: &RunningLicense| license.limit(Limit::Anyconnect).value();
+        assert_eq!(allows(&license), Value::Count(own));
+        let with_pool = license.with_shared(150);
+        assert_eq!(allows(&with_pool), Value::Count(own + 150));
+        let why = with_pool.limit(Limit::Clientless).steps();
+        assert!(why.iter().any(|it| it.reason().contains("not its permanent one")));
+    }
+}

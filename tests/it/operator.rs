@@ -1,5 +1,6 @@
 //! The commands of the authority and of the operator: a unit from its first key to failover.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -184,6 +185,98 @@ fn what_is_configured_is_kept_and_cleared() {
 }
 
 #[test]
+fn a_single_setting_is_set_back() {
+    let site = Site::with(&["ASA 5520"]);
+    let configure = |words: &[&str]| -> Json {
+        let told = site.run("unit", &[&["configure", "--json"], words].concat());
+        serde_json::from_str(&told).unwrap()
+    };
+    let new = configure(&["no", "total-vpn"]);
+    let set = configure(&["contexts=multiple", "total-vpn=100", "export=k9"]);
+    assert_eq!(set["settings"]["total-vpn"], "100");
+    let set = configure(&["no", "total-vpn", "mode=transparent", "no", "export"]);
+    assert_eq!(set["settings"].get("total-vpn").or(set["settings"].get("export")), None);
+    assert_eq!(set["settings"]["contexts"], "multiple");
+    assert_eq!(configure(&["no", "mode", "no", "contexts"]), new);
+    let mut told = site.refused(&["configure", "no"]);
+    told += &site.refused(&["configure", "total-vpn=50", "no", "total-vpn=50"]);
+    told += &site.refused(&["configure", "total-vpn=50", "no", "warp"]);
+    told += &site.refused(&["configure", "total-vpn=50", "--mate", "nowhere"]);
+    told += &site.refused(&["configure", "no", "failover-link"]);
+    insta::assert_snapshot!(told);
+}
+
+/// E38: clearing leaves the TLS proxy limit below the licence, and a key for UC sessions raises it.
+#[test]
+fn e38_a_cleared_tls_proxy_limit_is_told() {
+    let site = Site::with(&["ASA 5520"]);
+    site.license("unit", SERIAL, "--permanent uc-proxy-sessions=500");
+    site.run("unit", &["configure", "tls-proxy-default=300"]);
+    let cleared = site.try_run("unit", &["configure", "--clear"]);
+    let told = "tollgate: note: the tls proxy limit is 300, below the licence for 500; set \
+                tls-proxy-maximum-sessions\n";
+    assert_eq!((cleared.status, cleared.stderr.as_str()), (Some(0), told));
+    site.license("unit", SERIAL, "--permanent uc-proxy-sessions=750");
+    assert_eq!(site.run("unit", &["configure", "no", "failover"]), "configured\n");
+}
+
+/// A pair of a unit with itself would double its licences.
+#[test]
+fn a_unit_is_no_mate_of_its_own() {
+    let site = Site::with(&["ASA 5520"]);
+    fs::copy(site.path("unit"), site.path("copy")).unwrap();
+    for mate in ["unit", "copy"] {
+        let mate = site.path(mate);
+        let form = ["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()];
+        let told =
+            format!("tollgate: error: {SERIAL} is there twice; a group is of different units\n");
+        assert_eq!(site.refused(&form), told);
+    }
+    let nowhere = site.path("nowhere/unit");
+    let authority = site.path("authority");
+    let init = ["device", "init", "--model", "ASA 5520", "--serial", SERIAL, "--authority"];
+    let run = site.try_run("nowhere/unit", &[&init[..], &[authority.to_str().unwrap()]].concat());
+    let told = format!("`{}`: No such file or directory (os error 2)\n", nowhere.display());
+    assert_eq!(run.stderr, format!("tollgate: error: {told}"));
+}
+
+/// F8: a key on a unit of a standing pair is entered, and ends the pair if each unit needs its own.
+#[test]
+fn f8_a_key_that_the_mate_lacks_ends_the_pair() {
+    let site = Site::with(&["ASA 5515-X", "--guide", "9.1"]);
+    site.init("mate", "JMX0912K04K", &["ASA 5515-X", "--guide", "9.1"]);
+    let mate = site.path("mate");
+    let form = ["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()];
+    let formed: Json =
+        serde_json::from_str(&site.run("unit", &[&form[..], &["--json"]].concat())).unwrap();
+    assert_eq!(
+        (&formed["failover"], &formed["communicate"], &formed["group_ended"]),
+        (&"active-standby".into(), &true.into(), &Json::Null)
+    );
+    // Without communication nobody asks; when it is back, the licences are compared again.
+    site.run("unit", &["configure", "failover-link=lost"]);
+    let told = site.license("unit", SERIAL, "--permanent ips-module=enabled");
+    assert!(!told.contains("a group no longer"), "{told}");
+    let told = site.run("unit", &["configure", "no", "failover-link"]);
+    let ended = "configured\nthe units are a group no longer, each goes by its own licence: \
+                 JMX0912K04K has no `ips-module` licence and another unit has; each unit needs its \
+                 own\n";
+    assert_eq!(told, ended);
+    assert!(site.refused(&["show", "failover", "license"]).contains("no failover pair"));
+    let formed = site.try_run("unit", &form);
+    assert_eq!(formed.status, Some(1), "the licences still differ");
+    // Encryption has to be the same (F7).
+    site.license("mate", "JMX0912K04K", "--permanent ips-module=enabled");
+    site.run("unit", &form);
+    let key = site.issue(SERIAL, "--permanent encryption=3des-aes");
+    let told: Json =
+        serde_json::from_str(&site.run("unit", &["activation-key", &key, "--json"])).unwrap();
+    assert_eq!(told["group_ended"].as_array().unwrap().len(), 1, "{told}");
+    let told = site.run("unit", &["reload", "--json"]);
+    assert_eq!(told, format!("{{\"events\":[],\"serial\":\"{SERIAL}\"}}\n"));
+}
+
+#[test]
 fn a_refused_key_changes_nothing() {
     let site = Site::with(&["ASA 5520"]);
     site.license("unit", SERIAL, "--permanent anyconnect-premium=100");
@@ -269,6 +362,27 @@ fn secrets_are_for_their_owner_alone() {
     assert!(fs::read(&path).unwrap() == before);
 }
 
+/// I9, I15: what a No Payload Encryption model leaves out, and the name that the peers have since
+/// 8.4(1).
+#[test]
+fn i9_i15_vpn_and_uc_are_not_listed_without_payload_encryption() {
+    let site = Site::with(&["ASA 5520"]);
+    let licences = "--permanent encryption=3des-aes anyconnect-premium=500 uc-proxy-sessions=24";
+    site.license("unit", SERIAL, licences);
+    let listed = site.run("unit", &["show", "version"]);
+    assert!(listed.contains("AnyConnect Premium Peers          : 500 "), "{listed}");
+    assert!(listed.contains("Total UC Proxy Sessions           : 24 "), "{listed}");
+    assert!(!listed.contains("SSL VPN Peers"), "{listed}");
+    site.run("unit", &["configure", "npe=yes"]);
+    let listed = site.run("unit", &["show", "version"]);
+    for hidden in ["AnyConnect", "VPN", "UC ", "Shared", "Endpoint", "Intercompany"] {
+        assert!(!listed.contains(hidden), "{hidden} in {listed}");
+    }
+    for shown in ["Encryption-3DES-AES               : Enabled", "Botnet", "Security Contexts"] {
+        assert!(listed.contains(shown), "no {shown} in {listed}");
+    }
+}
+
 /// The parsers that network automation runs against real units read every licence line of ours.
 ///
 /// Needs Python with ntc-templates, pyATS and Genie: CONTRIBUTING.md has the command.
@@ -288,15 +402,34 @@ fn parsers_of_real_units_read_our_listing() {
             site.license("unit", SERIAL, "--days 62 uc-proxy-sessions=24");
             site.license("unit", SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
         }
-        let text = site.path("version.txt");
-        fs::write(&text, site.run("unit", &["show", "version"])).unwrap();
-        let json = site.path("version.json");
-        fs::write(&json, site.run("unit", &["show", "version", "--json"])).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/asa-parsers.py");
-        let run = Command::new(&python).arg(script).arg(&text).arg(&json).output().unwrap();
-        let (out, error) =
-            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        assert!(run.status.success(), "{model}: {out}{error}");
-        println!("{model}: {out}");
+        parse_version(&python, &site, model);
     }
+    let pair = Site::with(&["ASA 5520"]);
+    pair.init("mate", "JMX0912K04K", &["ASA 5520"]);
+    pair.license("unit", SERIAL, "--permanent encryption=3des-aes anyconnect-premium=500");
+    pair.license("mate", "JMX0912K04K", "--permanent encryption=3des-aes security-contexts=10");
+    pair.license("mate", "JMX0912K04K", "--weeks 8 botnet-traffic-filter=enabled");
+    let mate = pair.path("mate");
+    pair.run("unit", &["configure", "failover=active-standby", "--mate", mate.to_str().unwrap()]);
+    parse_version(&python, &pair, "a pair");
+    let usage = pair.path("usage.jsonl");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/usage.scn");
+    fs::write(&usage, printed(&["sim", "--json", scenario.to_str().unwrap()])).unwrap();
+    parse(&python, &[&usage], "usage");
+}
+
+/// `show version` of `unit` as the parsers read it.
+fn parse_version(python: &OsStr, site: &Site, what: &str) {
+    let (text, json) = (site.path("version.txt"), site.path("version.json"));
+    fs::write(&text, site.run("unit", &["show", "version"])).unwrap();
+    fs::write(&json, site.run("unit", &["show", "version", "--json"])).unwrap();
+    parse(python, &[&text, &json], what);
+}
+
+fn parse(python: &OsStr, files: &[&Path], what: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/asa-parsers.py");
+    let run = Command::new(python).arg(script).args(files).output().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{what}: {out}{error}");
+    println!("{what}: {out}");
 }

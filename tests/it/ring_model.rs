@@ -15,7 +15,7 @@ use crate::keys::{Firewall, START, days};
 
 /// What is on sale: the words of the purchase, whether it includes Premium, Botnet, GTP/GPRS, and
 /// how many Premium sessions.
-const ON_SALE: [(&str, [bool; 3], u32); 6] = [
+pub(crate) const ON_SALE: [(&str, [bool; 3], u32); 6] = [
     ("anyconnect-premium=100", [true, false, false], 100),
     ("anyconnect-premium=250", [true, false, false], 250),
     ("botnet-traffic-filter=enabled", [false, true, false], 0),
@@ -25,7 +25,7 @@ const ON_SALE: [(&str, [bool; 3], u32); 6] = [
 ];
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Buy { what: usize, days: u64 },
     EnterAgain(usize),
     Activate(usize),
@@ -38,7 +38,7 @@ enum Op {
     Permanent(usize),
 }
 
-fn ops() -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         4 => (0..ON_SALE.len(), 1..40_u64).prop_map(|(what, days)| Op::Buy { what, days }),
         1 => any::<usize>().prop_map(Op::EnterAgain),
@@ -56,10 +56,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 /// A licence on paper, in days.
 #[derive(Clone, Debug)]
-struct Line {
-    what: usize,
-    left: i64,
-    active: bool,
+pub(crate) struct Line {
+    pub(crate) what: usize,
+    pub(crate) left: i64,
+    pub(crate) active: bool,
     ran: i64,
     installed: i64,
     since: i64,
@@ -75,22 +75,26 @@ impl Line {
         ON_SALE[self.what].1.iter().filter(|has| **has).count() > 1
     }
 
-    fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.active && self.left > 0
     }
 }
 
 /// The unit on paper.
-struct Paper {
+pub(crate) struct Paper {
     policy: ClockPolicy,
-    lines: Vec<Line>,
-    clock: i64,
-    up: bool,
-    permanent: u32,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) clock: i64,
+    pub(crate) up: bool,
+    pub(crate) permanent: u32,
 }
 
 impl Paper {
-    fn blocked(&self, line: usize) -> bool {
+    pub(crate) const fn new(policy: ClockPolicy) -> Self {
+        Self { policy, lines: Vec::new(), clock: 0, up: true, permanent: 0 }
+    }
+
+    pub(crate) fn blocked(&self, line: usize) -> bool {
         (0..self.lines.len()).any(|other| {
             other != line
                 && self.lines[other].is_on()
@@ -99,7 +103,7 @@ impl Paper {
         })
     }
 
-    fn start(&mut self, line: usize) {
+    pub(crate) fn start(&mut self, line: usize) {
         for other in 0..self.lines.len() {
             if other != line && self.lines[line].shares(&self.lines[other]) {
                 self.lines[other].active = false;
@@ -112,7 +116,7 @@ impl Paper {
         }
     }
 
-    fn buy(&mut self, what: usize, days: i64) -> usize {
+    pub(crate) fn buy(&mut self, what: usize, days: i64) -> usize {
         let same = self.lines.iter().position(|line| line.what == what && line.left > 0);
         let line = same.unwrap_or(self.lines.len());
         match same {
@@ -133,7 +137,7 @@ impl Paper {
         line
     }
 
-    fn a_day(&mut self) {
+    pub(crate) fn a_day(&mut self) {
         self.clock += 1;
         for line in self.lines.iter_mut().filter(|line| line.is_on()) {
             if self.up {
@@ -170,7 +174,7 @@ impl Paper {
         }
     }
 
-    fn boot(&mut self) {
+    pub(crate) fn boot(&mut self) {
         self.up = true;
         let clock = self.clock;
         for line in self.lines.iter_mut().filter(|line| line.active) {
@@ -188,7 +192,7 @@ impl Paper {
         self.end();
     }
 
-    fn premium(&self) -> u32 {
+    pub(crate) fn premium(&self) -> u32 {
         let on = self.lines.iter().filter(|line| line.is_on()).map(|line| ON_SALE[line.what].2);
         on.chain([self.permanent, 2]).max().unwrap_or_default()
     }
@@ -287,7 +291,7 @@ proptest! {
         let policy = if pak { ClockPolicy::Uptime } else { ClockPolicy::SystemClock };
         let mut unit = Firewall::new("ASA 5520");
         unit.ring = unit.ring.with_policy(policy);
-        let mut paper = Paper { policy, lines: Vec::new(), clock: 0, up: true, permanent: 0 };
+        let mut paper = Paper::new(policy);
         let mut held = Vec::new();
         for op in &ops {
             apply(op, &mut unit, &mut paper, &mut held);
@@ -302,16 +306,7 @@ proptest! {
     #[test]
     fn timers_never_grow(ops in ops(), seconds in 1..100_000_u64) {
         let mut unit = Firewall::new("ASA 5520");
-        let (mut paper, mut held) = (
-            Paper {
-                policy: ClockPolicy::SystemClock,
-                lines: Vec::new(),
-                clock: 0,
-                up: true,
-                permanent: 0,
-            },
-            Vec::new(),
-        );
+        let (mut paper, mut held) = (Paper::new(ClockPolicy::SystemClock), Vec::new());
         for op in &ops {
             let before: Vec<_> = unit.ring.time_based().to_vec();
             apply(op, &mut unit, &mut paper, &mut held);

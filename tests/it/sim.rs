@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
-use crate::command::{Outcome, not_understood, tollgate};
+use crate::command::{Outcome, not_understood, printed, tollgate};
 
 /// Runs a scenario from a file of its own; the file's name is `FILE` in what was printed.
 fn sim(lines: &str, options: &[&str]) -> Outcome {
@@ -176,4 +176,12 @@ fn several_files_and_files_that_are_none() {
     assert!(not_understood(&["sim", "/no/such/file"]).contains("/no/such/file: No such file"));
     // Standard input that has nothing to say.
     assert_eq!(tollgate(&["sim"]).stdout, "-: 0 of 0 expectations held\n");
+}
+
+/// I11, I12: hosts, TLS proxy limits, resources and sessions in the firewall's own form.
+#[test]
+fn i11_i12_what_is_in_use_is_displayed() {
+    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/usage.scn");
+    let told = printed(&["sim", scenario.to_str().unwrap()]);
+    insta::assert_snapshot!(told.replace(scenario.to_str().unwrap(), "FILE"));
 }

@@ -12,8 +12,9 @@ use tollgate::catalogue;
 use tollgate::license::key::{Authority, ParsedKey, SECRET_LEN, UnitSecret};
 use tollgate::license::ring::{Clock, State};
 use tollgate::license::{Configuration, GroupMode};
-use tollgate::store::{Device, DeviceRecord, File, Member, Moment, Office, StoreError};
+use tollgate::store::{Device, DeviceRecord, File, Member, Moment, Occurrence, Office, StoreError};
 
+use crate::command::tollgate;
 use crate::keys::{START, days, purchase, weeks};
 
 const BOTNET: &str = "botnet-traffic-filter=enabled";
@@ -69,7 +70,7 @@ impl Unit {
     }
 
     fn save_at(&self, now: &Moment) {
-        let (file, device, _) = Device::open(&self.path(), now).unwrap();
+        let (file, mut device, _) = Device::open(&self.path(), now).unwrap();
         device.save(file).unwrap();
     }
 
@@ -283,6 +284,47 @@ fn a_file_in_use_is_told_and_no_file_is_overwritten() {
     assert!(Device::open(&unit.path(), &now).is_ok());
     let exists = device.create(&unit.path()).unwrap_err();
     assert!(matches!(exists, StoreError::Exists { .. }), "{exists}");
+}
+
+/// redb panics at some damage; nobody is told of it but by the error.
+#[test]
+fn damage_at_which_the_database_stops_is_told_in_one_line() {
+    let unit = Unit::new("ASA 5520");
+    let mut bytes = fs::read(unit.path()).unwrap();
+    // The size of a page, in the header.
+    bytes[12] ^= 0xFF;
+    fs::write(unit.path(), &bytes).unwrap();
+    let run = tollgate(&["--state", unit.path().to_str().unwrap(), "show", "version"]);
+    let told = run.stderr.replace(&unit.path().display().to_string(), "FILE");
+    let damaged = "tollgate: error: `FILE` is damaged (its parts do not fit together); it was left \
+                   as it is, restore it from a copy\n";
+    assert_eq!((run.status, told.as_str()), (Some(1), damaged));
+    assert!(fs::read(unit.path()).unwrap() == bytes, "left as it is");
+}
+
+/// A pair whose units can be one no longer ends when that is so, also while nobody looks: here a
+/// licence that each unit needs for itself expires on one of them (F8).
+#[test]
+fn f8_time_ends_a_group() {
+    let unit = Unit::new("5515-X (9.1)");
+    let now = running(Duration::ZERO);
+    let (file, mut device, _) = Device::open(&unit.path(), &now).unwrap();
+    let mut mate = Device::new(device.ring().shipped(), secret("JMX0912K04K"), &now);
+    let ips = "ips-module=enabled";
+    device.enter(timed_key("JMX0912K04J", ips, 1, weeks(4))).unwrap();
+    mate.enter(timed_key("JMX0912K04K", ips, 1, weeks(8))).unwrap();
+    device.form(GroupMode::ActiveStandby, mate.members()).unwrap();
+    assert_eq!(device.save(file).unwrap(), None);
+    assert!(unit.at(&running(days(27))).group().is_some());
+    let (_, device, events) = Device::open(&unit.path(), &running(weeks(5))).unwrap();
+    assert_eq!((device.group(), device.members().len()), (None, 1));
+    let ended = |it: &Occurrence| match it {
+        Occurrence::GroupEnded(why) => Some(why.to_string()),
+        _ => None,
+    };
+    let why = "JMX0912K04J has no `ips-module` licence and another unit has; each unit needs its \
+               own";
+    assert_eq!(events.iter().find_map(ended).as_deref(), Some(why));
 }
 
 /// Every change of one byte, and every cut: the record as it was, or an error; never a panic, and

@@ -47,5 +47,5 @@ fn every_command_of_the_walk_through_works() {
         }
         commands += 1;
     }
-    assert_eq!((issued, keys.len(), commands), (4, 3, 22));
+    assert_eq!((issued, keys.len(), commands), (4, 3, 23));
 }

@@ -2,28 +2,31 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, value_parser};
+use serde_json::json;
 
 use super::authority::read_secret;
-use crate::catalogue;
-use crate::cli::Failure;
+use super::occurrence::{report, told};
+use crate::cli::unit::ShippedArgs;
+use crate::cli::{Failure, json};
 use crate::license::key::{Serial, UnitSecret};
-use crate::store::{Device, File, MOST_LOST, Moment, Office};
+use crate::store::{Device, File, MOST_LOST, Moment, Office, StoreError};
 
-/// How often the timers are written: half of what may be lost, so that a slow disk does not make it
-/// more.
-const EVERY: Duration = Duration::from_secs(MOST_LOST.as_secs() / 2);
+/// How seldom the timers are written at most: half of what may be lost, so that a slow disk does
+/// not make it more.
+const EVERY: u64 = MOST_LOST.as_secs() / 2;
+
+/// The shortest time between two turns, whatever is about to expire.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The unit.
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum DeviceCommand {
     Init(Init),
-    /// Keeps the timers of a running unit: writes them every 30 seconds, and when a licence expires
-    ///
-    /// It ends when it is killed. Other commands work meanwhile.
-    Run,
+    Run(Run),
 }
 
 /// Creates the file of a unit as shipped.
@@ -34,15 +37,8 @@ pub(in crate::cli) enum DeviceCommand {
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("secret").required(true)))]
 pub(in crate::cli) struct Init {
-    /// The model by the guides' name, for instance "ASA 5505"; see `tollgate models`
-    #[arg(long)]
-    model: String,
-    /// The tier it is shipped in: base or security-plus [default: base]
-    #[arg(long)]
-    tier: Option<String>,
-    /// The guide: 9.1 or pak [default: 9.1 where it describes the model]
-    #[arg(long)]
-    guide: Option<String>,
+    #[command(flatten)]
+    shipped: ShippedArgs,
     /// The serial number, eleven letters and digits
     #[arg(long)]
     serial: String,
@@ -52,21 +48,42 @@ pub(in crate::cli) struct Init {
     /// The unit's secret as `tollgate authority unit-secret` wrote it
     #[arg(long, group = "secret", value_name = "FILE")]
     unit_secret: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Keeps the timers of a running unit: writes them every 30 seconds, and when a licence expires.
+///
+/// It ends when it is killed, which costs nothing as long as the machine runs. Other commands work
+/// meanwhile.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Run {
+    /// Write them every so many seconds, 30 at most: what a loss of power may cost the countdown
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = EVERY,
+        value_parser = value_parser!(u64).range(1..=EVERY),
+    )]
+    every: u64,
+    /// Print what happens in JSON, one value a line
+    #[arg(long)]
+    json: bool,
 }
 
 impl DeviceCommand {
     pub(super) fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Init(init) => init.run(state, out),
-            Self::Run => keep(state, out),
+            Self::Run(run) => run.run(state, out),
         }
     }
 }
 
 impl Init {
     fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
-        let (tier, guide) = (self.tier.as_deref(), self.guide.as_deref());
-        let entry = catalogue::find(&self.model, tier, guide)?;
+        let entry = self.shipped.entry()?;
         let serial: Serial = self.serial.parse()?;
         let secret = match (&self.authority, &self.unit_secret) {
             (Some(authority), _) => File::<Office>::open(authority)?.1.authority().unit(&serial),
@@ -77,21 +94,44 @@ impl Init {
             }
         };
         Device::new(entry, secret, &Moment::now()?).create(state)?;
+        if self.json {
+            let report = json!({
+                "file": state.display().to_string(),
+                "model": entry.model.name(),
+                "tier": entry.tier.name(),
+                "guide": entry.guide().name(),
+                "serial": serial.to_string(),
+            });
+            return Ok(json::print(out, &report)?);
+        }
         writeln!(out, "created {}: {entry}, serial number {serial}", state.display())?;
         Ok(())
     }
 }
 
-/// Writes the timers again and again.
-fn keep(state: &Path, out: &mut impl Write) -> Result<(), Failure> {
-    loop {
-        let (file, device, events) = Device::open(state, &Moment::now()?)?;
-        let next = device.next_change();
-        device.save(file)?;
-        for (serial, event) in events {
-            writeln!(out, "{serial}: {}", super::key::told(event))?;
+impl Run {
+    /// Writes the timers again and again.
+    fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
+        loop {
+            let turn = Device::tick(state, &Moment::now()?, Duration::from_secs(self.every));
+            let (happened, next) = match turn {
+                Ok(turn) => turn,
+                // It was waited for. The countdown goes on by the uptime, and is written later.
+                Err(error @ StoreError::InUse { .. }) => {
+                    eprintln!("tollgate: note: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for occurrence in &happened {
+                if self.json {
+                    json::print(out, &report(occurrence))?;
+                } else {
+                    writeln!(out, "{}", told(occurrence))?;
+                }
+            }
+            out.flush()?;
+            thread::sleep(next.max(SHORTEST));
         }
-        out.flush()?;
-        std::thread::sleep(next.map_or(EVERY, |next| next.min(EVERY)));
     }
 }

@@ -6,11 +6,13 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::occurrence::{print_end, reasons, report, told};
 use super::opened;
 use crate::cli::json::{self, Cell};
 use crate::cli::{Failure, unit};
 use crate::license::key::ParsedKey;
-use crate::license::ring::{Activation, Entered, Event, Loss, Placed};
+use crate::license::ring::{Activation, Entered, Loss, Placed};
+use crate::store::Occurrence;
 
 /// Enters an activation key, or activates or deactivates a time-based one that was entered.
 ///
@@ -29,7 +31,11 @@ pub(in crate::cli) struct ActivationKey {
 /// Reloads the unit: a downgrade of the encryption takes effect, and by the 9.1 guide the system
 /// clock is held against the timers.
 #[derive(Args, Debug)]
-pub(in crate::cli) struct Reload {}
+pub(in crate::cli) struct Reload {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// What the command did.
 enum Done {
@@ -48,32 +54,39 @@ impl ActivationKey {
         };
         let key: ParsedKey = words.join(" ").parse()?;
         let (file, mut device) = opened(state)?;
-        let member = device.member_mut();
         let done = match verb {
-            "activate" => Done::Activated(member.ring.activate(key)?),
-            "deactivate" => member.ring.deactivate(key).map(|()| Done::Deactivated)?,
-            _ => Done::Entered(member.ring.enter(&member.secret, key)?),
+            "activate" => Done::Activated(device.activate(key)?),
+            "deactivate" => device.member_mut().ring.deactivate(key).map(|()| Done::Deactivated)?,
+            _ => Done::Entered(device.enter(key)?),
         };
-        device.save(file)?;
+        let ended = device.save(file)?;
         unit::warn_of_cuts(&device.ring().running(device.configuration()));
         if self.json {
-            json::print(out, &done.report(key))?;
+            let mut report = done.report(key);
+            report["group_ended"] = ended.as_ref().map(reasons).into();
+            json::print(out, &report)?;
         } else {
             done.print(key, out)?;
+            print_end(ended.as_ref(), out)?;
         }
         Ok(())
     }
 }
 
 impl Reload {
-    #[expect(clippy::unused_self, reason = "a command like the others, without arguments")]
     pub(super) fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
         let (file, mut device) = opened(state)?;
-        let events = device.member_mut().ring.reload();
-        device.save(file)?;
+        let serial = *device.ring().serial();
+        let events = device.member_mut().ring.reload().into_iter();
+        let mut happened: Vec<_> = events.map(|event| Occurrence::Key(serial, event)).collect();
+        happened.extend(device.save(file)?.map(Occurrence::GroupEnded));
+        if self.json {
+            let events: Vec<_> = happened.iter().map(report).collect();
+            return Ok(json::print(out, &json!({"serial": serial.to_string(), "events": events}))?);
+        }
         writeln!(out, "reloaded")?;
-        for event in events {
-            writeln!(out, "{}", told(event))?;
+        for occurrence in &happened {
+            writeln!(out, "{}", told(occurrence))?;
         }
         Ok(())
     }
@@ -180,13 +193,5 @@ fn lost_licence(Loss { feature, had, has }: &Loss) -> String {
     match has {
         Some(has) => format!("`{feature}={had}` of the key before is now `{feature}={has}`"),
         None => format!("`{feature}={had}` of the key before is gone"),
-    }
-}
-
-/// What happened to a time-based key, in a line.
-pub(super) fn told(event: Event) -> String {
-    match event {
-        Event::Expired(key) => format!("time-based key {key} has expired"),
-        Event::Activated(key) => format!("time-based key {key} is active in its place"),
     }
 }

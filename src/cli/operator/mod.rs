@@ -6,6 +6,7 @@ mod device;
 mod downgrade;
 mod key;
 mod listing;
+mod occurrence;
 mod show;
 
 use std::io::Write;
@@ -40,25 +41,31 @@ impl Operator {
             Self::ActivationKey(key) => key.run(named(state)?, out),
             Self::Reload(reload) => reload.run(named(state)?, out),
             Self::Configure(configure) => configure.run(named(state)?, out),
+            Self::Show(show::Show::Shared(shared)) => shared.run(named(state)?, out),
             Self::Show(show) => show.run(&looked_at(named(state)?)?, out),
             Self::DowngradeCheck(check) => check.run(&looked_at(named(state)?)?, out),
         }
     }
 }
 
-fn named(state: Option<&Path>) -> Result<&Path, Failure> {
+pub(in crate::cli) fn named(state: Option<&Path>) -> Result<&Path, Failure> {
     state.ok_or_else(|| {
         Failure::NotUnderstood("`--state FILE` has to name the unit's file".to_owned())
     })
 }
 
 /// The unit as it is now, for commands that change nothing.
-fn looked_at(state: &Path) -> Result<Device, Failure> {
-    opened(state).map(|(_, device)| device)
+pub(in crate::cli) fn looked_at(state: &Path) -> Result<Device, Failure> {
+    let (_, device, _) = Device::open(state, &Moment::now()?)?;
+    Ok(device)
 }
 
-/// The unit as it is now, and its file.
+/// The unit as it is now, and its file. What time brought about is told, because it is in the
+/// record when the command has done its work.
 fn opened(state: &Path) -> Result<(File<DeviceRecord>, Device), Failure> {
-    let (file, device, _) = Device::open(state, &Moment::now()?)?;
+    let (file, device, happened) = Device::open(state, &Moment::now()?)?;
+    for occurrence in &happened {
+        eprintln!("tollgate: note: {}", occurrence::told(occurrence));
+    }
     Ok((file, device))
 }

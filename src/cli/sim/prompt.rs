@@ -1,12 +1,16 @@
 //! The prompt of `tollgate sim` on a terminal.
 
+use std::env;
+use std::ffi::OsString;
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
-use rustyline::history::MemHistory;
+use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
 
@@ -54,11 +58,32 @@ impl Validator for Words {}
 
 impl Helper for Words {}
 
+/// The file of the history, in a folder of its own that is made where it is missing.
+fn history() -> Option<PathBuf> {
+    let folder = state_folder(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))?;
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("sim-history"))
+}
+
+/// Below `$XDG_STATE_HOME`, or `~/.local/state`; a relative path is none, as the XDG Base Directory
+/// Specification has it.
+fn state_folder(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|it| it.is_absolute());
+    let state = absolute(state).or_else(|| Some(absolute(home)?.join(".local/state")))?;
+    Some(state.join("tollgate"))
+}
+
 /// Reads lines until the end of the input, carries each out, and says what is wrong with one that
 /// is not carried out.
 pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
     let broken = |error: ReadlineError| Failure::Failed(format!("the terminal: {error}"));
-    let mut editor = Editor::with_history(Config::default(), MemHistory::new()).map_err(broken)?;
+    let mut editor =
+        Editor::<Words, DefaultHistory>::with_config(Config::default()).map_err(broken)?;
+    let file = history();
+    // A history that cannot be read or written is none, and nothing else comes of it.
+    if let Some(file) = &file {
+        let _ = editor.load_history(file);
+    }
     editor.set_helper(Some(Words::default()));
     let mut world = World::new();
     let mut number = 0;
@@ -72,6 +97,9 @@ pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
         number += 1;
         // A line that is too long or empty is not remembered, and nothing else comes of it.
         let _ = editor.add_history_entry(&line);
+        if let Some(file) = &file {
+            let _ = editor.append_history(file);
+        }
         match line.trim() {
             "help" | "?" => COMMANDS.iter().try_for_each(|(_, form)| writeln!(out, "{form}"))?,
             "exit" | "quit" => return Ok(()),
@@ -85,5 +113,22 @@ pub(super) fn run(sim: &Sim, out: &mut impl Write) -> Result<(), Failure> {
             words.units = world.units();
         }
         out.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_lies_where_state_belongs() {
+        let folder = |state: Option<&str>, home: Option<&str>| {
+            state_folder(state.map(OsString::from), home.map(OsString::from))
+        };
+        assert_eq!(folder(Some("/s"), Some("/h")), Some("/s/tollgate".into()));
+        for unset in [None, Some(""), Some("s")] {
+            assert_eq!(folder(unset, Some("/h")), Some("/h/.local/state/tollgate".into()));
+            assert_eq!(folder(unset, None), None);
+        }
     }
 }

@@ -129,6 +129,26 @@ impl Group {
         }
     }
 
+    /// Whether the units can go on as this group: [`check`] is asked again while they run and
+    /// communicate.
+    ///
+    /// Whoever enters a key, activates one, changes the configuration or lets time pass asks this
+    /// afterwards, and ends the group where they cannot: every unit goes by its own licence then.
+    ///
+    /// # Errors
+    ///
+    /// Every reason that stands against it.
+    pub fn recheck(
+        &self,
+        units: &[&KeyRing],
+        configuration: &Configuration,
+    ) -> Result<(), Mismatch> {
+        if self.is_connected() && units.iter().all(|unit| unit.is_up()) {
+            return check(self.mode, units, configuration);
+        }
+        Ok(())
+    }
+
     /// Whether the units communicate, and since when they do not.
     pub const fn link(&self) -> Link {
         self.link

@@ -48,6 +48,12 @@ pub enum Reason {
         /// Whether they were to be a cluster.
         cluster: bool,
     },
+    /// One unit twice: its licences would count twice.
+    #[error("{serial} is there twice; a group is of different units")]
+    Twice {
+        /// The unit.
+        serial: Serial,
+    },
     /// The units are of different models (D53).
     #[error("{serial} is an {model}, and the primary is an {primary}")]
     Model {
@@ -57,6 +63,16 @@ pub enum Reason {
         model: Model,
         /// The primary's model.
         primary: Model,
+    },
+    /// The units run software of different guides, which have different tables for one model.
+    #[error("{serial} follows the {guide} guide, and the primary the {primary} guide")]
+    Guide {
+        /// The unit.
+        serial: Serial,
+        /// Its guide.
+        guide: Guide,
+        /// The primary's guide.
+        primary: Guide,
     },
     /// The permanent key is all zeros (A20, F17).
     #[error("the permanent key of {serial} is all zeros; enter a valid one")]
@@ -157,6 +173,11 @@ pub fn check(
     if units.len() < 2 || !cluster && units.len() > 2 {
         reasons.push(Reason::Units { units: units.len(), cluster });
     }
+    let twice = |(at, ring): (usize, &&KeyRing)| {
+        let earlier = units.iter().take(at).any(|it| it.serial() == ring.serial());
+        earlier.then(|| Reason::Twice { serial: *ring.serial() })
+    };
+    reasons.extend(units.iter().enumerate().filter_map(twice));
     if let Some(primary) = members.first() {
         for member in &members {
             reasons.extend(member.model_and_key(primary));
@@ -195,14 +216,18 @@ impl Member<'_> {
     }
 
     fn model_and_key(&self, primary: &Self) -> Vec<Reason> {
-        let (serial, model) = (self.serial(), self.license.entry().model);
+        let (serial, entry) = (self.serial(), self.license.entry());
         let mut reasons = Vec::new();
         if *self.ring.permanent() == Permanent::Zeros {
             reasons.push(Reason::NoValidKey { serial });
         }
-        let primary = primary.license.entry().model;
-        if model != primary {
+        let primary = primary.license.entry();
+        if entry.model != primary.model {
+            let (model, primary) = (entry.model, primary.model);
             reasons.push(Reason::Model { serial, model, primary });
+        } else if entry.guide() != primary.guide() {
+            let (guide, primary) = (entry.guide(), primary.guide());
+            reasons.push(Reason::Guide { serial, guide, primary });
         }
         reasons
     }

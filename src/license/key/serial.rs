@@ -21,7 +21,7 @@ pub const SERIAL_LEN: usize = 11;
 pub struct Serial([u8; SERIAL_LEN]);
 
 impl Serial {
-    pub(super) const fn bytes(&self) -> &[u8; SERIAL_LEN] {
+    pub(crate) const fn bytes(&self) -> &[u8; SERIAL_LEN] {
         &self.0
     }
 }

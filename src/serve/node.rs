@@ -1,0 +1,210 @@
+//! The one task that owns a machine.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::clock::Clock;
+use super::draw::{Draw, LOOK};
+use super::machine::{Machine, Side};
+use super::report::{About, Report};
+use super::window::{Asking, Window};
+use super::wires::Wires;
+use super::{Entry, ServeError};
+use crate::net::Event;
+use crate::pool::{Change, Link, Message, Output};
+use crate::store::Books;
+
+/// Events that are taken together before anything is stored and sent: one wait for the disk serves
+/// all of them.
+const TOGETHER: usize = 256;
+
+/// What a [`Node`] is made of.
+pub struct Parts {
+    /// What the unit does, in a life that began at the time 0.
+    pub machine: Machine,
+    /// How many times as fast as the clock the machine's time passes: 1, but for trials. Every unit
+    /// of one shared licence needs the same.
+    pub pace: NonZeroU32,
+    /// Where it is remembered.
+    pub books: Arc<Books>,
+    /// Its connections.
+    pub wires: Wires,
+    /// The gate beside it.
+    pub draw: Draw,
+    /// The socket where it can be asked.
+    pub window: PathBuf,
+    /// What is configured besides.
+    pub about: About,
+    /// Who is told what happens.
+    pub log: Box<dyn FnMut(&Entry) + Send>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("window", &self.window).finish_non_exhaustive()
+    }
+}
+
+/// A unit's part in a shared licence. See the [room's head](super).
+#[derive(Debug)]
+pub struct Node {
+    parts: Parts,
+    books: Arc<Books>,
+    clock: Clock,
+    /// What the gate needed when it was looked at last.
+    demand: u32,
+}
+
+/// What woke the task.
+enum Woken {
+    Event(Side, Event),
+    Asked(Asking),
+    Look,
+    Due,
+    Stop,
+}
+
+impl Node {
+    /// The machine's time begins now. Needs a tokio runtime with time and input and output.
+    pub fn new(parts: Parts) -> Self {
+        let clock = Clock::start(parts.pace);
+        Self { books: Arc::clone(&parts.books), parts, clock, demand: 0 }
+    }
+
+    /// Runs until `stop` is ready, then gives back what can be given back and ends.
+    ///
+    /// # Errors
+    ///
+    /// When a change cannot be stored: nothing that follows it has been sent then, and the unit can
+    /// be started again as after a crash. When the window cannot be opened.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let window = Window::open(&self.parts.window)?;
+        self.until(stop, &window).await?;
+        drop(window);
+        self.parts.machine.stand_by(self.clock.now());
+        self.settle().await?;
+        self.parts.wires.close().await;
+        Ok(())
+    }
+
+    async fn until(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        window: &Window,
+    ) -> Result<(), ServeError> {
+        let mut stop = pin!(stop);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.settle().await?;
+            let due = self.parts.machine.next_timeout().map(|then| self.clock.instant(then));
+            let woken = tokio::select! {
+                () = &mut stop => Woken::Stop,
+                (side, event) = self.parts.wires.next() => Woken::Event(side, event),
+                asking = window.next() => Woken::Asked(asking),
+                _ = look.tick() => Woken::Look,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
+            };
+            match woken {
+                Woken::Stop => return Ok(()),
+                Woken::Event(side, event) => {
+                    self.hear(side, event);
+                    self.hear_what_is_ready().await;
+                }
+                Woken::Asked(asking) => asking.answer(self.report()),
+                Woken::Look => self.look(),
+                Woken::Due => self.parts.machine.handle_timeout(self.clock.now()),
+            }
+        }
+    }
+
+    /// Takes the events that are there already.
+    async fn hear_what_is_ready(&mut self) {
+        for _ in 1..TOGETHER {
+            let ready = tokio::select! {
+                biased;
+                event = self.parts.wires.next() => Some(event),
+                () = std::future::ready(()) => None,
+            };
+            let Some((side, event)) = ready else { return };
+            self.hear(side, event);
+        }
+    }
+
+    fn hear(&mut self, side: Side, event: Event) {
+        let now = self.clock.now();
+        let machine = &mut self.parts.machine;
+        match event {
+            Event::Up(peer) => {
+                self.log(&Entry::Up(peer));
+                self.parts.machine.handle_link(now, (peer, side), Link::Up);
+            }
+            Event::Down(peer, cause) => {
+                self.log(&Entry::Down(peer, cause));
+                self.parts.machine.handle_link(now, (peer, side), Link::Down);
+            }
+            Event::Frame(peer, frame) => match Message::decode(&frame) {
+                Ok(message) => machine.handle_message(now, (peer, side), &message),
+                Err(error) => machine.handle_garbage(now, peer.serial, error),
+            },
+            Event::Refused(refused) => self.log(&Entry::Refused(refused)),
+        }
+    }
+
+    /// Tells the machine what the gate needs, where that changed.
+    fn look(&mut self) {
+        let demand = self.parts.draw.demand(Instant::now());
+        if demand != self.demand {
+            self.demand = demand;
+            self.parts.machine.set_demand(self.clock.now(), demand);
+        }
+    }
+
+    /// Does what the machine says: first all that is to be stored, in one transaction, and when it
+    /// is, the rest in order. Storing early is as good as storing in turn.
+    async fn settle(&mut self) -> Result<(), ServeError> {
+        let (mut changes, mut others) = (Vec::new(), Vec::new());
+        while let Some(output) = self.parts.machine.poll() {
+            match output {
+                Output::Save(change) => changes.push(change),
+                other => others.push(other),
+            }
+        }
+        if !changes.is_empty() {
+            save(Arc::clone(&self.books), changes).await?;
+        }
+        for output in others {
+            match output {
+                Output::Send { to, message } => self.parts.wires.send(to, message.encode()),
+                Output::Publish { sessions } => self.parts.draw.publish(sessions)?,
+                Output::Log(event) => self.log(&Entry::Event(event)),
+                Output::Save(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let Parts { machine, draw, wires, about, .. } = &self.parts;
+        Report::of(machine, draw, wires, about)
+    }
+
+    fn log(&mut self, entry: &Entry) {
+        (self.parts.log)(entry);
+    }
+}
+
+/// Waits for the disk on a thread of its own, so that connections go on meanwhile.
+async fn save(books: Arc<Books>, changes: Vec<Change>) -> Result<(), ServeError> {
+    let saved = spawn_blocking(move || books.save(&changes)).await;
+    saved.map_err(|_| ServeError::Interrupted)?.map_err(ServeError::from)
+}
+
+#[cfg(test)]
+mod tests;
