@@ -315,7 +315,7 @@ const char *tg_last_error(void);
 // The version of this library. The text is there for ever.
 const char *tg_version(void);
 
-// Makes a unit as shipped: `model` is "MODEL[/TIER][ (GUIDE)]" by the guides' names, for instance
+// Makes a unit as shipped: `model` is `MODEL[/TIER][ (GUIDE)]` by the guides' names, for instance
 // "ASA 5520" or "5510/security-plus". Free it with tg_unit_free.
 //
 // TG_STATUS_NOT_UNDERSTOOD where there is no such model, tier or guide; *unit is null then.
@@ -500,7 +500,7 @@ const char *tg_kind_name(uint32_t kind);
 // limit has this number.
 const char *tg_limit_name(uint32_t limit);
 
-// Makes a unit as shipped: `model` is "MODEL[/TIER][ (GUIDE)]" by the guides' names, for instance
+// Makes a unit as shipped: `model` is `MODEL[/TIER][ (GUIDE)]` by the guides' names, for instance
 // "ASA 5520" or "5510/security-plus". Free it with tg_unit_free.
 //
 // TG_STATUS_NOT_UNDERSTOOD where there is no such model, tier or guide; *unit is null then.

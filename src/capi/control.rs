@@ -38,7 +38,7 @@ fn not_understood(error: impl std::fmt::Display) -> Failure {
     Failure::new(TgStatus::NotUnderstood, error)
 }
 
-/// Makes a unit as shipped: `model` is "MODEL[/TIER][ (GUIDE)]" by the guides' names, for instance
+/// Makes a unit as shipped: `model` is `MODEL[/TIER][ (GUIDE)]` by the guides' names, for instance
 /// "ASA 5520" or "5510/security-plus". Free it with tg_unit_free.
 ///
 /// TG_STATUS_NOT_UNDERSTOOD where there is no such model, tier or guide; *unit is null then.
