@@ -40,6 +40,9 @@ pub struct Settings {
     pub overlap: Option<u32>,
     /// The backup server.
     pub backup: Option<BackupId>,
+    /// The other unit of the server's failover pair: it has the server's own licence and becomes the
+    /// server, so it cannot be the backup (G66, G77).
+    pub mate: Option<Serial>,
     /// The most participants that are known at once, 100,000 by default. The guides set no limit
     /// (G76); memory does.
     pub most_participants: usize,
@@ -89,6 +92,15 @@ pub enum SettingsError {
         /// The unit.
         unit: Serial,
     },
+    /// The two units of a failover pair are to be server and backup (G77).
+    #[error(
+        "{unit} is the other unit of the server's failover pair: it has the server's licence, and a \
+         backup needs a participant's; name a unit that is not of the pair"
+    )]
+    BackupIsMate {
+        /// The unit.
+        unit: Serial,
+    },
 }
 
 impl Settings {
@@ -109,6 +121,7 @@ impl Settings {
             refresh: Duration::from_secs(30),
             overlap: None,
             backup: None,
+            mate: None,
             most_participants: 100_000,
             allotments: BTreeMap::new(),
         };
@@ -137,7 +150,11 @@ impl Settings {
             Some(BackupId { primary, standby }) if standby == Some(primary) => {
                 Err(SettingsError::OwnBackup { unit: primary })
             }
-            _ => Ok(()),
+            Some(backup) => match self.mate.filter(|mate| backup.is(*mate)) {
+                Some(unit) => Err(SettingsError::BackupIsMate { unit }),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 

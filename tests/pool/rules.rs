@@ -442,6 +442,19 @@ fn g4_g13_g15_g37_g38_settings() {
 }
 
 #[test]
+fn g77_j5_server_and_backup_are_not_the_units_of_one_pair() {
+    let mate = Some(serial_of(P));
+    let start =
+        |settings| Server::start(Duration::ZERO, Start::Return, server_config(1), settings, []);
+    for (primary, standby, taken) in [(P, None, false), (B, Some(P), false), (B, Some(Q), true)] {
+        let backup = BackupId { primary: serial_of(primary), standby: standby.map(serial_of) };
+        let started = start(Settings { backup: Some(backup), mate, ..pool(500) });
+        let refused = matches!(started, Err(SettingsError::BackupIsMate { .. }));
+        assert_eq!((started.is_ok(), refused), (taken, !taken));
+    }
+}
+
+#[test]
 fn g4_only_the_backup_that_is_named_takes_the_role() {
     let mut lab = Lab::new(pool(1_000));
     lab.add_backup(1);

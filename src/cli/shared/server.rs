@@ -105,7 +105,8 @@ impl LicenseServer {
         let license = place.license();
         let unit = place.device.ring().unit(place.device.configuration());
         let membership = Membership::server(&unit, &license)?;
-        let settings = self.settings(membership)?;
+        let mut settings = self.settings(membership)?;
+        settings.mate = place.device.members().get(1).map(|mate| *mate.ring.serial());
         let own_license = license.of_shared_server(membership.local());
         let identity = self.identity.read()?;
         let (books, kept, own) = place.begin(membership, 0)?;
