@@ -40,8 +40,8 @@ pub struct Settings {
     pub overlap: Option<u32>,
     /// The backup server.
     pub backup: Option<BackupId>,
-    /// The other unit of the server's failover pair: it has the server's own licence and becomes the
-    /// server, so it cannot be the backup (G66, G77).
+    /// The other unit of the server's failover pair: it has the server's own licence and becomes
+    /// the server, so it cannot be the backup (G66, G77).
     pub mate: Option<Serial>,
     /// The most participants that are known at once, 100,000 by default. The guides set no limit
     /// (G76); memory does.
@@ -94,8 +94,8 @@ pub enum SettingsError {
     },
     /// The two units of a failover pair are to be server and backup (G77).
     #[error(
-        "{unit} is the other unit of the server's failover pair: it has the server's licence, and a \
-         backup needs a participant's; name a unit that is not of the pair"
+        "{unit} is the other unit of the server's failover pair: it has the server's licence, and \
+         a backup needs a participant's; name a unit that is not of the pair"
     )]
     BackupIsMate {
         /// The unit.
