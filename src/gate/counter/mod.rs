@@ -87,7 +87,7 @@ use std::sync::Arc;
 use self::cell::{Hand, Totals};
 use self::central::{Central, NO_CELL, Taken};
 pub use self::seat::{Burst, Seat};
-use self::word::{Ask, MOST, MOST_CELLS, Sizes};
+use self::word::{Ask, MOST, MOST_CELLS, Sizes, giveable};
 use crate::sync::Fence;
 
 #[cfg(feature = "capi")]
@@ -226,10 +226,10 @@ impl Counter {
 
     /// Gives back `units` without a seat, wherever they were admitted; whether they were in use.
     pub fn release(&self, units: u64) -> bool {
+        let Some(units) = giveable(units) else { return false };
         if units == 0 {
             return true;
         }
-        let units = Ask::all(units).most();
         let in_use = match self.central.release(units) {
             Ok(()) => true,
             Err(given) => self.central.after_release(NO_CELL, given).1,

@@ -6,7 +6,7 @@ use yoke::Yoke;
 
 use super::cell::{Cell, Hand, Miss};
 use super::central::{Central, Given, NO_CELL, Taken};
-use super::word::{Ask, MOST};
+use super::word::{Ask, MOST, giveable};
 
 /// One worker's place at a [`Counter`](super::Counter).
 ///
@@ -139,9 +139,10 @@ impl Seat {
     /// Gives back `units` that were admitted on any seat; whether they were in use.
     ///
     /// Give back what was admitted, once: see [`Counter`](super::Counter#what-a-caller-owes).
+    /// Nothing is taken back where `units` are more than can ever be in use.
     #[inline(always)]
     pub fn release(&mut self, units: u64) -> bool {
-        let units = Ask::all(units).most();
+        let Some(units) = giveable(units) else { return false };
         let shared = self.index != NO_CELL && self.cell.get().release(units);
         shared || self.burst().release_elsewhere(units)
     }
@@ -211,7 +212,7 @@ impl Burst<'_> {
     /// As [`Seat::release`].
     #[inline(always)]
     pub fn release(&mut self, units: u64) -> bool {
-        let units = Ask::all(units).most();
+        let Some(units) = giveable(units) else { return false };
         let shared = self.index != NO_CELL && self.cell.release(units);
         shared || self.release_elsewhere(units)
     }

@@ -85,6 +85,12 @@ impl Ask {
     }
 }
 
+/// `units` to give back, unless they are more than can be in use, whatever the limit was.
+#[inline(always)]
+pub(super) const fn giveable(units: u64) -> Option<i64> {
+    if units <= MOST { Some(units.cast_signed()) } else { None }
+}
+
 /// When units are shared, and in what sizes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Sizes {

@@ -166,6 +166,16 @@ mod tests {
         }
     }
 
+    /// Three units more than are in use, where nearly all that can be is: more than can ever be given
+    /// back at once, so nothing is.
+    #[test]
+    fn more_than_can_be_in_use_is_not_given_back() {
+        let (layout, unlimited, all_but_one) = (1, 255, [7, 255, 8, 1]);
+        let excess = [0x3b, 255, 13, 0, 7, 255];
+        let bytes = [layout, unlimited].into_iter().chain(all_but_one).chain(excess);
+        super::operations(&bytes.collect::<Vec<_>>());
+    }
+
     /// The same inputs every time: every layout, limits from none to unlimited.
     #[test]
     fn a_counter_does_what_a_plain_number_does_in_every_layout() {
