@@ -194,6 +194,27 @@ fn a_helper_that_sleeps_through_an_epoch_leaves_the_next_one_closing() {
     });
 }
 
+/// A helper sleeps before it shuts the cell, until the cell is settled in the next epoch and that
+/// has not ended: what it was settled at still counts. Where the helper begins is no preemption.
+#[test]
+fn a_helper_that_sleeps_leaves_a_cell_settled_as_it_is() {
+    explore_bounded(2, || {
+        let counter = Counter::with_layout(4, layout(1));
+        let mut here = open_seat(&counter);
+        assert!(here.admit() && here.admit());
+        let helper = counter.clone();
+        let thread = thread::spawn(move || u64::from(helper.admit()));
+        thread::yield_now();
+        // The first change ends the helper's epoch and begins the next one, the second ends that.
+        counter.set_limit(8);
+        let admitted = 2 + admit(&mut here, 1);
+        counter.set_limit(3);
+        let other = thread.join().expect("no panic");
+        drop(here);
+        assert_nothing_lost(&counter, admitted + other, 4);
+    });
+}
+
 #[test]
 fn nothing_is_admitted_beyond_the_new_limit_after_set_limit() {
     explore_bounded(4, || {
