@@ -199,7 +199,7 @@ fn a_helper_that_sleeps_through_an_epoch_leaves_the_next_one_closing() {
 #[test]
 fn a_helper_that_sleeps_leaves_a_cell_settled_as_it_is() {
     explore_bounded(2, || {
-        let counter = Counter::with_layout(4, layout(1));
+        let counter = Counter::with_layout(4, Layout { epoch_bits: 13, ..layout(1) });
         let mut here = open_seat(&counter);
         assert!(here.admit() && here.admit());
         let helper = counter.clone();

@@ -102,6 +102,13 @@ impl Group {
     /// Gives back what `request` took; says whether there was anything to give back.
     #[inline]
     pub(crate) fn release(&self, request: &Request) -> bool {
+        self.release_at_once(request) || self.release_slowly(request)
+    }
+
+    /// Gives back what is plainly in use, leaves no peak and meets no other thread; whether it did.
+    /// Otherwise nothing has changed, and [`release_slowly`](Self::release_slowly) decides.
+    #[inline(always)]
+    pub(crate) fn release_at_once(&self, request: &Request) -> bool {
         let word = self.free.load(Ordering::Relaxed);
         // Relaxed, both: guesses that spare the certainty. Limits of another moment than the
         // word's may find a unit in use that is not, for as long as a publish takes; they never
@@ -109,18 +116,20 @@ impl Group {
         let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
         let is_plain =
             used.covers(*request) && used.is_within(self.peak.load(Ordering::Relaxed), self.lanes);
-        (is_plain && self.give(word, request).is_ok()) || self.release_slowly(word, used, request)
+        is_plain && self.give(word, request).is_ok()
     }
 
-    /// Gives back what may not be in use, or leaves a peak, or met another thread. `word` and
-    /// `used` are guesses.
+    /// Gives back what may not be in use, or leaves a peak, or met another thread.
     #[cold]
     #[inline(never)]
-    fn release_slowly(&self, mut word: Word, mut used: InUse, request: &Request) -> bool {
+    pub(crate) fn release_slowly(&self, request: &Request) -> bool {
         // Acquire: partner is the stores of `publish`. An older version than the word's only makes
         // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
+        let mut word = self.free.load(Ordering::Relaxed);
         loop {
+            // Relaxed: a guess, as in `release_at_once`.
+            let used = word.in_use(self.limits.word.load(Ordering::Relaxed));
             if !used.covers(*request) && self.is_not_in_use(request) {
                 return false;
             }
@@ -131,7 +140,6 @@ impl Group {
                 }
                 Err(seen) => word = seen,
             }
-            used = word.in_use(self.limits.word.load(Ordering::Relaxed));
         }
     }
 

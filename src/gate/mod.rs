@@ -83,7 +83,7 @@ use self::counter::Counter;
 use self::figures::Figures;
 use self::group::Group;
 use self::hosts::Hosts;
-use self::plan::{CONNECTIONS, GROUPS, Plan};
+use self::plan::{CONNECTIONS, GROUPS, Plan, group_of};
 use self::stats::{Block, Register, Stats, Totals};
 use self::word::{Request, Word};
 use crate::catalogue::Feature;
@@ -325,24 +325,33 @@ impl Inner {
     }
 
     /// Takes a unit of what `kind` takes; the word that lacked the room, where one did.
-    #[inline(never)]
+    ///
+    /// Inlined: what a call stores on the stack, the locked instruction would wait for.
+    #[inline(always)]
     fn take(&self, stats: &Stats, kind: Kind) -> Result<(), Word> {
-        if let Some(step) = self.plan.step(kind) {
-            if step.group == CONNECTIONS
-                && let Some(counter) = &self.connections
-            {
-                return self.take_connection(counter);
-            }
-            self.groups[step.group].admit(&step.request)?;
+        let group = group_of(kind);
+        if group == CONNECTIONS {
+            return self.take_connection(stats);
+        }
+        let request = self.plan.request(kind);
+        if !request.is_for_nothing() {
+            self.groups[group].admit(request)?;
         }
         stats.admitted(kind);
         Ok(())
     }
 
+    /// Takes a connection for who has no share.
     #[cold]
-    fn take_connection(&self, counter: &Counter) -> Result<(), Word> {
-        let full = || Word::free(self.plan.lanes(CONNECTIONS), &[0]);
-        if counter.admit() { Ok(()) } else { Err(full()) }
+    #[inline(never)]
+    fn take_connection(&self, stats: &Stats) -> Result<(), Word> {
+        if let Some(counter) = &self.connections {
+            let full = || Word::free(self.plan.lanes(CONNECTIONS), &[0]);
+            return if counter.admit() { Ok(()) } else { Err(full()) };
+        }
+        self.groups[CONNECTIONS].admit(self.plan.request(Kind::Connection))?;
+        stats.admitted(Kind::Connection);
+        Ok(())
     }
 
     /// Admits a connection and the hosts it brings in, counted on `stats`.
@@ -381,12 +390,11 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn refuse_kind(&self, stats: &Stats, kind: Kind, word: Word) -> Refusal {
-        match self.plan.step(kind) {
-            Some(step) if step.group != CONNECTIONS || self.connections.is_none() => {
-                self.refuse(stats, kind, (step.group, &step.request, word))
-            }
-            _ => self.refusal_of_connection(),
+        let group = group_of(kind);
+        if group == CONNECTIONS && self.connections.is_some() {
+            return self.refusal_of_connection();
         }
+        self.refuse(stats, kind, (group, self.plan.request(kind), word))
     }
 
     #[cold]
@@ -404,15 +412,26 @@ impl Inner {
         self.give(stats, token);
     }
 
-    #[inline(never)]
+    #[inline]
     fn give(&self, stats: &Stats, token: Token) {
         let kind = token.kind();
-        let in_use = match self.plan.step(kind) {
-            Some(step) if step.group == CONNECTIONS => return self.give_connection(stats, token),
-            Some(step) => self.groups[step.group].release(&step.request),
-            None => true,
-        };
-        if in_use {
+        let group = group_of(kind);
+        if group == CONNECTIONS {
+            return self.give_connection(stats, token);
+        }
+        let request = self.plan.request(kind);
+        if request.is_for_nothing() || self.groups[group].release_at_once(request) {
+            stats.released(kind);
+        } else {
+            self.give_slowly(stats, kind);
+        }
+    }
+
+    /// Gives back one `kind`, whatever there is to find out first.
+    #[cold]
+    #[inline(never)]
+    fn give_slowly(&self, stats: &Stats, kind: Kind) {
+        if self.groups[group_of(kind)].release_slowly(self.plan.request(kind)) {
             stats.released(kind);
         } else {
             stats.excess();
@@ -421,13 +440,12 @@ impl Inner {
 
     #[inline(never)]
     fn give_connection(&self, stats: &Stats, token: Token) {
-        let given_back = match (&self.connections, &self.hosts, self.plan.step(token.kind())) {
-            (Some(counter), ..) if counter.release(1) => return,
-            (None, Some(hosts), _) => hosts.release(&self.groups[CONNECTIONS], token),
-            (None, None, Some(step)) => {
-                self.groups[CONNECTIONS].release(&step.request).then_some(0)
-            }
-            _ => None,
+        let word = &self.groups[CONNECTIONS];
+        let given_back = match (&self.connections, &self.hosts) {
+            (Some(counter), _) if counter.release(1) => return,
+            (Some(_), _) => None,
+            (None, Some(hosts)) => hosts.release(word, token),
+            (None, None) => word.release(self.plan.request(token.kind())).then_some(0),
         };
         match given_back {
             Some(hosts) => {

@@ -23,54 +23,82 @@ pub(crate) const CONNECTIONS: usize = 0;
 const CONNECTIONS_WITH_HOSTS: &[Limit] =
     &[Limit::FirewallConns, Limit::InsideHosts, Limit::InsideHosts];
 
-/// Where a kind is admitted and what it takes there.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    pub(crate) group: usize,
-    pub(crate) request: Request,
+/// The group in which a kind is counted, whatever the licence: nothing has to be loaded for it.
+#[inline]
+pub(crate) const fn group_of(kind: Kind) -> usize {
+    const BITS: usize = 3;
+    const PACKED: u64 = {
+        let (mut packed, mut i) = (0, 0);
+        while i < Kind::COUNT {
+            packed |= (named_group_of(Kind::ALL[i]) as u64) << (i * BITS);
+            i += 1;
+        }
+        packed
+    };
+    const _: () = assert!(GROUPS.len() <= 1 << BITS && Kind::COUNT * BITS <= 64);
+    (PACKED >> (kind.index() * BITS)) as usize & ((1 << BITS) - 1)
+}
+
+const fn named_group_of(kind: Kind) -> usize {
+    match kind {
+        Kind::Connection => CONNECTIONS,
+        Kind::Anyconnect
+        | Kind::AnyconnectIkev2
+        | Kind::Clientless
+        | Kind::Ikev1Ra
+        | Kind::Ikev1L2l
+        | Kind::Ikev2L2l => 1,
+        Kind::PhoneProxy
+        | Kind::PresenceFederation
+        | Kind::EncryptedVoice
+        | Kind::MobilityAdvantage
+        | Kind::Ime => 2,
+        Kind::Srtp | Kind::SrtpPassthrough => 3,
+        Kind::Interface | Kind::Vlan => 4,
+        Kind::Trunk => 5,
+        Kind::Context => 6,
+    }
 }
 
 /// The layout of one gate: it depends on the model, and a gate serves one model.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// What each kind takes; none where the kind is never counted.
-    steps: [Option<Step>; Kind::COUNT],
+    /// What each kind takes of its group; nothing where it is never counted.
+    requests: [Request; Kind::COUNT],
     counts_hosts: bool,
 }
 
 impl Plan {
     pub(crate) fn new(license: &RunningLicense) -> Self {
         let counts_hosts = license.host_rule() != HostRule::NotCounted;
-        let mut plan = Self { steps: [None; Kind::COUNT], counts_hosts };
-        plan.steps = Kind::ALL.map(|kind| plan.step_of(license, kind));
+        let none = Request::none(Lanes::new(1));
+        let mut plan = Self { requests: [none; Kind::COUNT], counts_hosts };
+        plan.requests = Kind::ALL.map(|kind| plan.request_of(license, kind));
         plan
     }
 
-    fn step_of(&self, license: &RunningLicense, kind: Kind) -> Option<Step> {
+    fn request_of(&self, license: &RunningLicense, kind: Kind) -> Request {
         let limits = license.counts_against(kind);
-        let first = limits.iter().next()?;
-        let group = GROUPS.iter().position(|group| group.contains(&first))?;
-        let lanes = self.lanes(group);
-        let request = (0_u32..)
-            .zip(self.limits(group))
-            .filter(|(_, limit)| limits.contains(**limit))
-            .fold(Request::none(lanes), |request, (lane, _)| request.and(lane));
+        let group = group_of(kind);
         debug_assert!(
             limits.iter().all(|limit| GROUPS[group].contains(&limit)),
             "one word: {kind}"
         );
-        Some(Step { group, request })
+        (0_u32..)
+            .zip(self.limits(group))
+            .filter(|(_, limit)| limits.contains(**limit))
+            .fold(Request::none(self.lanes(group)), |request, (lane, _)| request.and(lane))
     }
 
+    /// What `kind` takes of [its group](group_of).
     #[inline]
-    pub(crate) const fn step(&self, kind: Kind) -> Option<&Step> {
-        self.steps[kind.index()].as_ref()
+    pub(crate) const fn request(&self, kind: Kind) -> &Request {
+        &self.requests[kind.index()]
     }
 
     /// Whether connections are counted, and no other limit with them.
     pub(crate) fn counts_connections_alone(&self) -> bool {
-        let step = self.step(Kind::Connection);
-        !self.counts_hosts && step.is_some_and(|step| step.group == CONNECTIONS)
+        !self.counts_hosts && !self.request(Kind::Connection).is_for_nothing()
     }
 
     pub(crate) const fn counts_hosts(&self) -> bool {
@@ -116,6 +144,21 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue;
+    use crate::license::Unit;
+
+    /// On every model, what a kind counts against is in its group.
+    #[test]
+    fn a_kind_is_counted_in_its_group() {
+        for entry in catalogue::entries() {
+            let license = RunningLicense::of(&Unit::new(entry));
+            for kind in Kind::ALL {
+                let limits = license.counts_against(kind);
+                let group = GROUPS[group_of(kind)];
+                assert!(limits.iter().all(|limit| group.contains(&limit)), "{entry}: {kind}");
+            }
+        }
+    }
 
     #[test]
     fn every_limit_is_in_one_word() {

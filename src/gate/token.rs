@@ -63,7 +63,11 @@ impl Token {
 
     /// What was admitted.
     pub const fn kind(self) -> Kind {
-        Kind::ALL[(self.0 & ((1 << KIND_BITS) - 1)) as usize]
+        match Kind::at((self.0 & ((1 << KIND_BITS) - 1)) as usize) {
+            Some(kind) => kind,
+            // No token is made without a kind.
+            None => unreachable!(),
+        }
     }
 
     #[inline]
@@ -130,7 +134,7 @@ impl Token {
     /// The token that [`to_bits`](Self::to_bits) gave, or none where no token looks like this.
     pub fn from_bits(bits: u64) -> Option<Self> {
         let kind = usize::try_from(bits & ((1 << KIND_BITS) - 1)).ok()?;
-        (kind < Kind::COUNT).then_some(Self(bits))
+        Kind::at(kind).map(|_| Self(bits))
     }
 }
 

@@ -97,6 +97,12 @@ impl Request {
         Self { lanes, ones: 0, taken: 0, all: 0, any: 0 }
     }
 
+    /// Whether it takes nothing.
+    #[inline]
+    pub(crate) const fn is_for_nothing(&self) -> bool {
+        self.ones == 0
+    }
+
     /// And a unit of `lane`, which must have room.
     #[must_use]
     pub(crate) const fn and(mut self, lane: u32) -> Self {

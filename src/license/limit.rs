@@ -292,6 +292,33 @@ impl Kind {
         }
     }
 
+    /// The kind at this place in [`Kind::ALL`]. Written out, it is known to be the number itself,
+    /// and nothing has to be loaded.
+    #[inline]
+    pub(crate) const fn at(index: usize) -> Option<Self> {
+        Some(match index {
+            0 => Self::Connection,
+            1 => Self::Anyconnect,
+            2 => Self::AnyconnectIkev2,
+            3 => Self::Clientless,
+            4 => Self::Ikev1Ra,
+            5 => Self::Ikev1L2l,
+            6 => Self::Ikev2L2l,
+            7 => Self::PhoneProxy,
+            8 => Self::PresenceFederation,
+            9 => Self::EncryptedVoice,
+            10 => Self::MobilityAdvantage,
+            11 => Self::Ime,
+            12 => Self::Srtp,
+            13 => Self::SrtpPassthrough,
+            14 => Self::Interface,
+            15 => Self::Vlan,
+            16 => Self::Trunk,
+            17 => Self::Context,
+            _ => return None,
+        })
+    }
+
     /// The place in [`Kind::ALL`].
     pub const fn index(self) -> usize {
         self as usize
