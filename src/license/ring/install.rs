@@ -163,12 +163,7 @@ impl KeyRing {
         match &mut self.timed[index].active {
             Some(active) => active.turn = turn,
             none => {
-                *none = Some(Active {
-                    since: clock,
-                    accounted: Duration::ZERO,
-                    owed: Duration::ZERO,
-                    turn,
-                });
+                *none = Some(Active { since: clock, accounted: Duration::ZERO, turn });
             }
         }
     }
