@@ -349,6 +349,7 @@ fn a_unit_with_its_own_secret_alone() {
 
 #[cfg(unix)]
 #[test]
+        "--serial JMX0912K04J --weeks 8 security-contexts=2",
 fn secrets_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
