@@ -38,9 +38,11 @@ impl Explain {
 pub(super) fn print(out: &mut impl Write, unit: &Unit, license: &RunningLicense) -> io::Result<()> {
     let entry = license.entry();
     writeln!(out, "{}, {} licence, by the {}", entry.model, entry.tier, entry.table)?;
-    if !unit.licences().is_empty() {
-        let bought = unit.licences().iter().map(|(feature, value)| format!("{feature}={value}"));
-        writeln!(out, "with {}", bought.collect::<Vec<_>>().join(", "))?;
+    for (how, licences) in [("with", unit.licences()), ("for a time with", unit.time_based())] {
+        if !licences.is_empty() {
+            let bought = licences.iter().map(|(feature, value)| format!("{feature}={value}"));
+            writeln!(out, "{how} {}", bought.collect::<Vec<_>>().join(", "))?;
+        }
     }
     writeln!(out, "\nRunning licence")?;
     for (feature, figure) in license.features() {

@@ -59,6 +59,14 @@ impl Answer {
         self
     }
 
+    /// Whether this is of an `admit` that admitted no session and refused some.
+    pub(super) fn admits_none(&self) -> bool {
+        let is = |name: &str, what: fn(u64) -> bool| {
+            self.facts.get(name).and_then(Json::as_u64).is_some_and(what)
+        };
+        is("admitted", |count| count == 0) && is("refused", |count| count > 0)
+    }
+
     pub(super) fn fact(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
         self

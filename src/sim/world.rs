@@ -77,15 +77,21 @@ impl World {
 
     fn fails(&mut self, command: &str, inner: &Result<Box<Statement>, LineError>) -> Answer {
         let outcome = match inner {
-            Ok(statement) => self.run(statement).map(drop),
+            Ok(statement) => self.run(statement),
             Err(error) => Err(error.clone()),
         };
-        if let Err(error) = outcome {
-            return Answer { verdict: Verdict::Held, ..Answer::done() }
-                .line(format!("ok: refused: {error}"))
-                .fact("error", error.to_string());
-        }
-        Answer::compared(&format!("`{command}`"), "to be refused", "it done", false, "")
+        let refused = match outcome {
+            Err(error) => error.to_string(),
+            // The gate refused every session.
+            Ok(answer) if answer.admits_none() => answer.lines.join("; "),
+            Ok(_) => {
+                let command = format!("`{command}`");
+                return Answer::compared(&command, "to be refused", "it done", false, "");
+            }
+        };
+        Answer { verdict: Verdict::Held, ..Answer::done() }
+            .line(format!("ok: refused: {refused}"))
+            .fact("error", refused)
     }
 
     pub(super) fn index(&self, name: &str) -> Result<usize, LineError> {

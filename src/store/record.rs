@@ -59,6 +59,7 @@ struct LicenceRecord {
     remaining: Duration,
     ran: Duration,
     installed: i128,
+    owed: Duration,
     active: Option<ActiveRecord>,
 }
 
@@ -67,7 +68,6 @@ struct LicenceRecord {
 struct ActiveRecord {
     since: i128,
     accounted: Duration,
-    owed: Duration,
     turn: u64,
 }
 
@@ -233,10 +233,10 @@ impl LicenceRecord {
             remaining: saved.remaining,
             ran: saved.ran,
             installed: saved.installed.as_nanos(),
+            owed: saved.owed,
             active: saved.active.map(|active| ActiveRecord {
                 since: active.since.as_nanos(),
                 accounted: active.accounted,
-                owed: active.owed,
                 turn: active.turn,
             }),
         }
@@ -246,7 +246,6 @@ impl LicenceRecord {
         let active = self.active.as_ref().map(|active| SavedActive {
             since: Clock::from_nanos(active.since),
             accounted: active.accounted,
-            owed: active.owed,
             turn: active.turn,
         });
         Ok(SavedLicence {
@@ -254,6 +253,7 @@ impl LicenceRecord {
             remaining: self.remaining,
             ran: self.ran,
             installed: Clock::from_nanos(self.installed),
+            owed: self.owed,
             active,
         })
     }

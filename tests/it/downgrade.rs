@@ -89,6 +89,12 @@ fn h6_h7_an_unusable_licence_stays_active() {
     let only = &unit.ring.downgrade(release("8.2"), None).time_based[0];
     assert!(only.blocks(), "H7");
     assert_eq!(only.without, [Feature::IntercompanyMediaEngine]);
+    // Of an evaluation key it can use the rest.
+    let mut unit = Firewall::new("ASA 5520");
+    unit.timed(&format!("{BOTNET} {IME}"), weeks(8));
+    let some = &unit.ring.downgrade(release("8.2"), None).time_based[0];
+    assert_eq!(some.without, [Feature::IntercompanyMediaEngine]);
+    assert!(!some.blocks());
 }
 
 /// F4, H8, H9: a pair before 8.3 needs matching licences, and does not combine them.

@@ -16,6 +16,7 @@ enum Op {
     Disconnect,
     Reconnect,
     Reload(usize),
+    Switch(usize),
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -24,6 +25,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Disconnect),
         1 => Just(Op::Reconnect),
         1 => (0..3_usize).prop_map(Op::Reload),
+        1 => (0..3_usize).prop_map(Op::Switch),
     ];
     prop::collection::vec(op, 1..20)
 }
@@ -33,6 +35,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 struct Line {
     botnet: u64,
     premium: u64,
+    /// Whether Botnet was deactivated.
+    off: bool,
     /// The days for which other units counted since communication was lost.
     waited: u64,
 }
@@ -49,7 +53,7 @@ fn a_day(lines: &mut [Line], lost: &mut Option<u64>) {
     let mut counted = false;
     for line in lines.iter_mut() {
         line.premium = line.premium.saturating_sub(1);
-        if line.botnet == 0 {
+        if line.botnet == 0 || line.off {
             continue;
         }
         if separate || !counted {
@@ -79,7 +83,7 @@ proptest! {
     ) {
         let mut lines: Vec<_> = bought
             .into_iter()
-            .map(|(botnet, premium)| Line { botnet, premium, waited: 0 })
+            .map(|(botnet, premium)| Line { botnet, premium, off: false, waited: 0 })
             .collect();
         let model = if lines.len() == 2 { "ASA 5520" } else { "ASA 5580-20" };
         let mut units: Vec<_> = (0..lines.len())
@@ -109,6 +113,17 @@ proptest! {
                     group.reconnect(&mut rings);
                     lost = None;
                     lines.iter_mut().for_each(|line| line.waited = 0);
+                }
+                // Of the two kinds it is the one that waits for other units.
+                Op::Switch(index) => {
+                    let line = lines.get_mut(index).filter(|line| line.botnet > 0);
+                    let Some((line, ring)) = line.zip(rings.get_mut(index)) else { continue };
+                    let done = match line.off {
+                        true => ring.activate(keys[index][0]).map(drop),
+                        false => ring.deactivate(keys[index][0]),
+                    };
+                    prop_assert_eq!(done, Ok(()));
+                    line.off = !line.off;
                 }
                 // Its clock was not set, so a reload changes nothing.
                 Op::Reload(index) => {

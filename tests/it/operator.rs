@@ -220,6 +220,16 @@ fn e38_a_cleared_tls_proxy_limit_is_told() {
     assert_eq!(site.run("unit", &["configure", "no", "failover"]), "configured\n");
 }
 
+/// Nothing is told where the default is not below the licence.
+#[test]
+fn e39_a_cleared_tls_proxy_limit_that_suffices() {
+    let site = Site::with(&["ASA 5520"]);
+    site.license("unit", SERIAL, "--permanent uc-proxy-sessions=250");
+    let lower = ["configure", "tls-proxy-default=300", "tls-proxy-maximum-sessions=100"];
+    assert!(site.try_run("unit", &lower).stderr.contains("below the licence for 250"));
+    assert_eq!(site.run("unit", &["configure", "--clear"]), "configured\n");
+}
+
 /// A pair of a unit with itself would double its licences.
 #[test]
 fn a_unit_is_no_mate_of_its_own() {
@@ -279,7 +289,8 @@ fn f8_a_key_that_the_mate_lacks_ends_the_pair() {
 #[test]
 fn a_refused_key_changes_nothing() {
     let site = Site::with(&["ASA 5520"]);
-    site.license("unit", SERIAL, "--permanent anyconnect-premium=100");
+    let permanent = site.issue(SERIAL, "--permanent anyconnect-premium=100");
+    site.run("unit", &["activation-key", &permanent]);
     let another = site.issue("JMX0912K04K", "--permanent gtp-gprs=enabled");
     let lacking = site.issue(SERIAL, "--permanent ips-module=enabled");
     let timed = site.issue(SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
@@ -295,12 +306,37 @@ fn a_refused_key_changes_nothing() {
     ] {
         told += &site.refused(&["activation-key", key]);
     }
-    told += &site.refused(&["activation-key", &timed, "activate"]);
+    told += &site.refused(&["activation-key", &timed, "deactivate"]);
+    told += &site.refused(&["activation-key", &permanent, "deactivate"]);
     told += &site.refused(&["activation-key", "activate"]);
     told += &site.refused(&["downgrade-check", "--to", "eight"]);
     let small = Site::with(&["ASA 5506-X"]);
     told += &small.refused(&["activation-key", &timed]);
     insta::assert_snapshot!(told);
+}
+
+/// D33, D34: whatever the key says, DES is there, also beside 3DES/AES.
+#[test]
+fn d33_d34_des_is_always_enabled() {
+    let site = Site::with(&["ASA 5520"]);
+    let encryption = || {
+        let version = site.run("unit", &["show", "version"]);
+        let lines = version.lines().filter_map(|line| line.strip_prefix("Encryption-"));
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(encryption(), ["DES : Enabled perpetual", "3DES-AES : Disabled perpetual"]);
+    site.license("unit", SERIAL, "--permanent encryption=3des-aes");
+    assert_eq!(encryption(), ["DES : Enabled perpetual", "3DES-AES : Enabled perpetual"]);
+}
+
+#[test]
+fn a_new_key_may_be_entered_with_activate() {
+    let site = Site::with(&["ASA 5520"]);
+    let key = site.issue(SERIAL, "--weeks 8 botnet-traffic-filter=enabled");
+    let entered = format!("time-based key {key} is installed\nit is active\n");
+    assert_eq!(site.run("unit", &["activation-key", &key, "activate"]), entered);
+    site.run("unit", &["activation-key", &key, "deactivate"]);
+    assert_eq!(site.run("unit", &["activation-key", &key, "activate"]), "it is active\n");
 }
 
 #[test]
@@ -313,6 +349,7 @@ fn the_authority_refuses_what_is_not_sold() {
         "--serial JMX0912K04J --permanent botnet-traffic-filter=enabled",
         "--serial JMX0912K04J --weeks 0 botnet-traffic-filter=enabled",
         "--serial JMX0912K04J --weeks 4294967295 botnet-traffic-filter=enabled",
+        "--serial JMX0912K04J --weeks 8 security-contexts=2",
         "--serial JMX0912K04J --permanent warp-drive=enabled",
         "--serial JMX0912K04J --permanent gtp-gprs",
         "--serial JMX --permanent gtp-gprs=enabled",

@@ -16,10 +16,11 @@ use crate::store::Occurrence;
 
 /// Enters an activation key, or activates or deactivates a time-based one that was entered.
 ///
-/// A new permanent key overwrites the one before. A new time-based key is active at once.
+/// A new permanent key overwrites the one before. A new time-based key is active at once, with
+/// `activate` or without it, as on the firewall.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ActivationKey {
-    /// The key: five hexadecimal words, 0x before them or not; then activate or deactivate for one
+    /// The key: five hexadecimal words, 0x before them or not; then activate, or deactivate for one
     /// that is installed
     #[arg(required = true, value_name = "KEY")]
     words: Vec<String>,
@@ -55,7 +56,9 @@ impl ActivationKey {
         let key: ParsedKey = words.join(" ").parse()?;
         let (file, mut device) = opened(state)?;
         let done = match verb {
-            "activate" => Done::Activated(device.activate(key)?),
+            "activate" if device.ring().find(key).is_some() => {
+                Done::Activated(device.activate(key)?)
+            }
             "deactivate" => device.member_mut().ring.deactivate(key).map(|()| Done::Deactivated)?,
             _ => Done::Entered(device.enter(key)?),
         };

@@ -33,8 +33,8 @@ use std::time::Duration;
 
 pub use requirement::{Mismatch, Reason, check};
 
-use super::ring::{ClockPolicy, Event, KeyRing, Pass, TimedLicence};
-use super::{Configuration, Figure, GroupMode, RunningLicense};
+use super::ring::{ClockPolicy, Event, KeyRing, Pass, TimedLicence, value};
+use super::{Configuration, GroupMode, RunningLicense};
 use crate::catalogue::{Feature, Value};
 use crate::license::key::ParsedKey;
 
@@ -293,8 +293,8 @@ impl Group {
 
     /// How long `feature` stays as [`Group::running`] has it; none is for ever.
     ///
-    /// Enabled or disabled, the times of the units add up (F38, I6); in numbers it is the time
-    /// until the first of them expires (I4, I5).
+    /// Enabled or disabled, the times of licences that wait for one another add up (F38, I6); in
+    /// numbers it is the time until the first of them expires (I4, I5).
     pub fn remaining(
         &self,
         units: &[&KeyRing],
@@ -302,26 +302,31 @@ impl Group {
         own: usize,
         feature: Feature,
     ) -> Option<Duration> {
-        let value = |license: Option<RunningLicense>| {
-            license.and_then(|it| it.feature(feature).map(Figure::value))
-        };
         if !self.is_combined() {
             let unit = units.get(own)?;
             return unit.remaining(&unit.running(configuration), feature);
         }
-        let with = value(self.running(units, configuration, own));
         let permanent: Vec<_> =
             units.iter().map(|unit| unit.permanent_unit(configuration)).collect();
-        let without = value(RunningLicense::combined(&permanent, own, self.mode));
-        if with == without {
+        let with = self.running(units, configuration, own)?;
+        let without = RunningLicense::combined(&permanent, own, self.mode)?;
+        let now = value(&with, feature).filter(|now| !now.is_off())?;
+        if value(&without, feature) == Some(now) {
             return None;
         }
-        let each = units.iter();
-        let each = each.filter_map(|unit| unit.remaining(&unit.running(configuration), feature));
-        match with {
-            Some(Value::Count(_) | Value::Unlimited) => each.min(),
-            _ => each.reduce(Duration::saturating_add),
-        }
+        let each = units.iter().zip(self.passes(units)).filter_map(|(unit, passes)| {
+            let licence = unit.behind(&unit.running(configuration), feature)?;
+            Some((licence, passes))
+        });
+        each.fold(None, |before: Option<Duration>, (licence, passes)| {
+            let left = licence.remaining();
+            let Some(before) = before else { return Some(left) };
+            Some(match licence.grant().licences().get(&feature) {
+                Some(Value::Count(_) | Value::Unlimited) => before.min(left),
+                _ if passes.waits(licence) => before.saturating_add(left),
+                _ => before.max(left),
+            })
+        })
     }
 }
 
@@ -336,8 +341,13 @@ struct Passes {
 }
 
 impl Passes {
+    /// Whether the licence waits for those of earlier units.
+    fn waits(&self, licence: &TimedLicence) -> bool {
+        self.holding.contains(&licence.key())
+    }
+
     fn of(&self, licence: &TimedLicence) -> Pass {
-        match self.holding.contains(&licence.key()) {
+        match self.waits(licence) {
             _ if self.stopped => Pass::Holds { owing: false },
             true => Pass::Holds { owing: self.owing },
             false => Pass::Counts,

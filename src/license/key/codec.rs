@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::Grant;
 use crate::catalogue::{Encryption, Feature, Value};
 use crate::license::Export;
+use crate::license::combine::strength;
 
 /// How many bits a grant and its issue number take.
 pub(super) const PAYLOAD_BITS: u32 = LICENCE_BITS + EXPORT_BITS + DURATION_BITS + ISSUE_BITS;
@@ -131,10 +132,12 @@ impl Field {
         }
     }
 
-    /// The sizes in words.
+    /// The sizes in words, the smallest first.
     pub(super) fn sizes(&self) -> String {
         match self.sizes {
             Sizes::Listed(sizes) => {
+                let mut sizes = sizes.to_vec();
+                sizes.sort_by_key(|size| strength(*size));
                 sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             }
             Sizes::SharedServer => "500-50000 by 500, 50000-545000 by 1000".to_owned(),

@@ -60,16 +60,32 @@ pub enum GrantError {
         /// The feature.
         feature: Feature,
     },
+    /// Nothing that is not on every unit anyway.
+    #[error("a time-based key grants one licence at least, and what every unit has anyway is none")]
+    Nothing,
     /// A key cannot say this duration.
     #[error(
-        "a time-based key cannot last {duration:?}; it lasts up to {} whole days, or fewer whole \
-         hours, minutes or seconds",
+        "a time-based key cannot last {}; it lasts up to {} whole days, or fewer whole hours, \
+         minutes or seconds",
+        in_words(*.duration),
         codec::MOST_UNITS
     )]
     Duration {
         /// What was asked for.
         duration: Duration,
     },
+}
+
+/// In days where it is whole days, else in seconds.
+fn in_words(duration: Duration) -> String {
+    const DAY: u64 = 86_400;
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (seconds, 0) if seconds > 0 && seconds.is_multiple_of(DAY) => {
+            format!("{} days", seconds / DAY)
+        }
+        (seconds, 0) => format!("{seconds} seconds"),
+        _ => format!("{duration:?}"),
+    }
 }
 
 impl Grant {

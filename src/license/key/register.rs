@@ -120,7 +120,8 @@ impl Register {
     ///
     /// # Errors
     ///
-    /// As [`Register::permanent`], and when a key cannot say the duration.
+    /// As [`Register::permanent`], when a key cannot say the duration, and when nothing is bought
+    /// that not every unit has anyway.
     pub fn time_based(
         &mut self,
         unit: &UnitSecret,
@@ -128,6 +129,9 @@ impl Register {
         duration: Duration,
     ) -> Result<ParsedKey, IssueError> {
         let grant = granted(Grant::time_based(duration)?, purchase)?;
+        if grant.licences().is_empty() {
+            return Err(GrantError::Nothing.into());
+        }
         self.issue(unit, &grant)
     }
 

@@ -61,13 +61,15 @@ pub struct TimedFate {
     pub after: State,
     /// The features of it that the release does not have.
     pub without: Vec<Feature>,
+    /// Whether the release has any feature of it.
+    pub usable: bool,
 }
 
 impl TimedFate {
     /// Whether it stays the active licence although the release can use nothing of it, until the
     /// permanent key or a valid time-based one is entered again (H6, H7).
     pub const fn blocks(&self) -> bool {
-        matches!(self.after, State::Active) && !self.without.is_empty()
+        matches!(self.after, State::Active) && !self.usable
     }
 }
 
@@ -95,7 +97,9 @@ impl KeyRing {
             let active = before == State::Active;
             // Of several active ones only the one activated last stays so (B43, H5).
             let after = if active && !stays { State::Inactive } else { before };
-            TimedFate { key: licence.key(), before, after, without: lacks(to, licence.grant()) }
+            let without = lacks(to, licence.grant());
+            let usable = without.len() < licence.grant().licences().len();
+            TimedFate { key: licence.key(), before, after, without, usable }
         };
         let entry = self.unit(&Configuration::default()).entry();
         Downgrade {

@@ -44,6 +44,12 @@ pub enum RingError {
         /// The key.
         key: ParsedKey,
     },
+    /// It is the permanent key.
+    #[error("key {key} is the permanent key, which is always active; another one replaces it")]
+    IsPermanent {
+        /// The key.
+        key: ParsedKey,
+    },
     /// The licence's time is used up.
     #[error("the time of key {key} is used up; a renewal has a key of its own")]
     Expired {

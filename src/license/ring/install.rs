@@ -82,7 +82,13 @@ impl KeyRing {
 
     fn index_of(&self, key: ParsedKey) -> Result<usize, RingError> {
         let holds = |licence: &TimedLicence| licence.keys().any(|it| it.key() == key);
-        let index = self.timed.iter().position(holds).ok_or(RingError::NotInstalled { key })?;
+        let Some(index) = self.timed.iter().position(holds) else {
+            let permanent = matches!(&self.permanent, Permanent::Key(it) if it.key() == key);
+            return Err(match permanent {
+                true => RingError::IsPermanent { key },
+                false => RingError::NotInstalled { key },
+            });
+        };
         match self.timed[index].state() {
             State::Expired => Err(RingError::Expired { key }),
             State::Active | State::Inactive => Ok(index),
@@ -163,12 +169,7 @@ impl KeyRing {
         match &mut self.timed[index].active {
             Some(active) => active.turn = turn,
             none => {
-                *none = Some(Active {
-                    since: clock,
-                    accounted: Duration::ZERO,
-                    owed: Duration::ZERO,
-                    turn,
-                });
+                *none = Some(Active { since: clock, accounted: Duration::ZERO, turn });
             }
         }
     }

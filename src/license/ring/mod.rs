@@ -36,9 +36,9 @@ mod error;
 mod install;
 mod passing;
 mod saved;
+mod term;
 mod timed;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use clock::{Clock, ClockPolicy};
@@ -47,6 +47,7 @@ pub use error::{Activation, Entered, Event, Loss, Placed, RingError};
 pub use passing::Happened;
 pub(super) use passing::Pass;
 pub use saved::{RestoreError, SavedActive, SavedLicence, SavedRing};
+pub(super) use term::value;
 pub use timed::{CLOCK_SLACK, State, TimedLicence};
 
 use super::key::{Grant, ParsedKey, Serial, VerifiedKey};
@@ -198,12 +199,6 @@ impl KeyRing {
         RunningLicense::of(&self.unit(configuration))
     }
 
-    /// How long `feature` stays as `license`, computed from this ring, has it; none is for ever.
-    pub fn remaining(&self, license: &RunningLicense, feature: Feature) -> Option<Duration> {
-        let by = license.feature(feature)?.time_based()?;
-        self.active(by).map(TimedLicence::remaining)
-    }
-
     /// The ring as it will be when the unit has run for `elapsed`, if nobody changes anything.
     #[must_use]
     pub fn after(&self, elapsed: Duration) -> Self {
@@ -214,8 +209,7 @@ impl KeyRing {
 
     /// The unit without its time-based licences.
     pub(super) fn permanent_unit(&self, configuration: &Configuration) -> Unit {
-        let keys = Keys { time_based: BTreeMap::new(), ..self.keys() };
-        Unit::with_keys(self.entry, keys, configuration.clone())
+        Unit::with_keys(self.entry, self.keys_with([]), configuration.clone())
     }
 
     /// The time-based licences, for a group to settle what their units owe.
@@ -224,12 +218,17 @@ impl KeyRing {
     }
 
     fn keys(&self) -> Keys {
+        self.keys_with(self.timed.iter().filter(|licence| licence.is_active()))
+    }
+
+    /// What the permanent key grants together with these time-based licences.
+    fn keys_with<'a>(&self, timed: impl IntoIterator<Item = &'a TimedLicence>) -> Keys {
         let mut keys = Keys { strong_until_reload: self.strong_until_reload, ..Keys::default() };
         if let Permanent::Key(key) = &self.permanent {
             keys.licences.clone_from(key.grant().licences());
             keys.export = grade(key.grant());
         }
-        for licence in self.timed.iter().filter(|licence| licence.is_active()) {
+        for licence in timed {
             keys.time_based.extend(licence.grant().licences());
             keys.export = together(keys.export, grade(licence.grant()));
         }

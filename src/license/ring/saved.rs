@@ -52,6 +52,8 @@ pub struct SavedLicence {
     pub ran: Duration,
     /// When it was installed, by the system clock.
     pub installed: Clock,
+    /// The time that earlier units of a group counted down instead.
+    pub owed: Duration,
     /// What is kept while it is active.
     pub active: Option<SavedActive>,
 }
@@ -63,8 +65,6 @@ pub struct SavedActive {
     pub since: Clock,
     /// The time since then that was counted down or held.
     pub accounted: Duration,
-    /// The time that earlier units of a group counted down instead.
-    pub owed: Duration,
     /// Its place among all activations: the larger the later.
     pub turn: u64,
 }
@@ -172,9 +172,9 @@ impl KeyRing {
         if saved.remaining > licence.remaining {
             return Err(RestoreError::Time { key: licence.key() });
         }
-        let SavedLicence { remaining, ran, .. } = *saved;
+        let SavedLicence { remaining, ran, owed, .. } = *saved;
         let active = saved.active.map(Active::from);
-        Ok(TimedLicence { remaining, ran, active, ..licence })
+        Ok(TimedLicence { remaining, ran, owed, active, ..licence })
     }
 
     fn verified_key(
@@ -204,6 +204,7 @@ impl TimedLicence {
             remaining: self.remaining,
             ran: self.ran,
             installed: self.installed,
+            owed: self.owed,
             active: self.active.map(SavedActive::from),
         }
     }
@@ -211,14 +212,14 @@ impl TimedLicence {
 
 impl From<Active> for SavedActive {
     fn from(active: Active) -> Self {
-        let Active { since, accounted, owed, turn } = active;
-        Self { since, accounted, owed, turn }
+        let Active { since, accounted, turn } = active;
+        Self { since, accounted, turn }
     }
 }
 
 impl From<SavedActive> for Active {
     fn from(saved: SavedActive) -> Self {
-        let SavedActive { since, accounted, owed, turn } = saved;
-        Self { since, accounted, owed, turn }
+        let SavedActive { since, accounted, turn } = saved;
+        Self { since, accounted, turn }
     }
 }

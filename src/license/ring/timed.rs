@@ -44,6 +44,9 @@ pub struct TimedLicence {
     /// How long the licence was active while the unit ran.
     pub(super) ran: Duration,
     pub(super) installed: Clock,
+    /// The time for which earlier units of a group counted down instead, since the units lost
+    /// communication. It stays when the licence is deactivated meanwhile.
+    pub(super) owed: Duration,
     pub(super) active: Option<Active>,
 }
 
@@ -54,9 +57,6 @@ pub(super) struct Active {
     pub(super) since: Clock,
     /// The time since then that was counted down or held.
     pub(super) accounted: Duration,
-    /// The time for which earlier units of a group counted down instead, since the units lost
-    /// communication.
-    pub(super) owed: Duration,
     /// Its place among all activations: the larger the later.
     pub(super) turn: u64,
 }
@@ -69,6 +69,7 @@ impl TimedLicence {
             stacked: Vec::new(),
             ran: Duration::ZERO,
             installed,
+            owed: Duration::ZERO,
             active: None,
         }
     }
@@ -149,23 +150,19 @@ impl TimedLicence {
         let Some(active) = &mut self.active else { return };
         active.accounted = active.accounted.saturating_add(time);
         if owing {
-            active.owed = active.owed.saturating_add(time);
+            self.owed = self.owed.saturating_add(time);
         }
     }
 
     /// Takes off what other units counted down instead: without them the time is this unit's (F50,
     /// F54).
     pub(in crate::license) fn pay(&mut self) {
-        if let Some(active) = &mut self.active {
-            self.remaining = self.remaining.saturating_sub(std::mem::take(&mut active.owed));
-        }
+        self.remaining = self.remaining.saturating_sub(std::mem::take(&mut self.owed));
     }
 
     /// Forgets what other units counted down instead.
-    pub(in crate::license) fn forgive(&mut self) {
-        if let Some(active) = &mut self.active {
-            active.owed = Duration::ZERO;
-        }
+    pub(in crate::license) const fn forgive(&mut self) {
+        self.owed = Duration::ZERO;
     }
 
     /// What a reload makes of an active licence by the system clock (9.1 guide, note on the clock).
