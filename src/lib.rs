@@ -30,6 +30,7 @@
 //! | [`license`] | the rules: what is in force, and why (keys: `license-keys`) | `catalogue` |
 //! | [`gate`] | the data plane: admit, release, publish, audit | `license`, atomics |
 //! | `capture` | packet captures to flows to the gate (feature `capture`) | the rooms above |
+//! | `guard` | new connections of Linux, inline (feature `guard`) | `capture`, `gate`, atomics |
 //! | `measure` | the limit counter beside others (feature `bench`) | `gate`, atomics |
 //! | `pool` | shared licensing without a network (feature `shared-pool`) | `catalogue`, `license` |
 //! | `store` | the files of a unit and of the authority (feature `store`) | `license`, `pool` |
@@ -80,6 +81,8 @@ pub mod capi;
 pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(all(feature = "guard", target_os = "linux"))]
+pub mod guard;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod measure;

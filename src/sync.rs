@@ -125,6 +125,13 @@ mod imp {
         pub(crate) fn len(&self) -> usize {
             self.0.len()
         }
+
+        /// Looks at every entry, some of them locked at a time, and removes those that `keep` does
+        /// not want.
+        #[cfg(feature = "guard")]
+        pub(crate) fn retain(&self, keep: impl FnMut(&K, &mut V) -> bool) {
+            self.0.retain(keep);
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl Zones {
     }
 
     /// Both ends of a connection, with the side each is on.
-    pub(super) fn hosts(&self, tuple: &FiveTuple) -> HostPair {
+    pub(crate) fn hosts(&self, tuple: &FiveTuple) -> HostPair {
         let host = |address| Host { address, zone: self.zone(address) };
         HostPair { source: host(tuple.source), destination: host(tuple.destination) }
     }

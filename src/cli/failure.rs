@@ -31,6 +31,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, for who goes on in spite of it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn why(self) -> String {
+        match self {
+            Self::Usage(error) => error.to_string(),
+            Self::NotUnderstood(why) | Self::Failed(why) => why,
+            Self::Told => String::new(),
+            Self::Output(error) => error.to_string(),
+        }
+    }
+
     /// Says on standard error what went wrong and returns the exit status.
     pub(super) fn report(self) -> ExitCode {
         match self {

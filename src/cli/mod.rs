@@ -3,6 +3,8 @@
 mod bench;
 mod explain;
 mod failure;
+#[cfg(target_os = "linux")]
+mod guard;
 mod json;
 mod models;
 mod operator;
@@ -41,6 +43,8 @@ enum Command {
     Size(size::Size),
     Bench(bench::Bench),
     Sim(sim::Sim),
+    #[cfg(target_os = "linux")]
+    Guard(guard::Guard),
     #[command(flatten)]
     Shared(shared::Shared),
     #[command(flatten)]
@@ -65,6 +69,8 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<(), Failure> {
         Command::Size(size) => size.run(out),
         Command::Bench(bench) => bench.run(out),
         Command::Sim(sim) => sim.run(out),
+        #[cfg(target_os = "linux")]
+        Command::Guard(guard) => guard.run(cli.state.as_deref(), out),
         Command::Shared(shared) => shared.run(cli.state.as_deref(), out),
         Command::Operator(operator) => operator.run(cli.state.as_deref(), out),
     }

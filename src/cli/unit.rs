@@ -21,6 +21,12 @@ pub(super) struct ShippedArgs {
 }
 
 impl ShippedArgs {
+    /// The same, of commands that can do without.
+    #[cfg(target_os = "linux")]
+    pub(super) const fn new(model: String, tier: Option<String>, guide: Option<String>) -> Self {
+        Self { model, tier, guide }
+    }
+
     /// The entry of the catalogue that describes it.
     pub(super) fn entry(&self) -> Result<&'static Entry, LookupError> {
         catalogue::find(&self.model, self.tier.as_deref(), self.guide.as_deref())
@@ -32,6 +38,13 @@ impl ShippedArgs {
 pub(super) struct UnitArgs {
     #[command(flatten)]
     shipped: ShippedArgs,
+    #[command(flatten)]
+    more: LicenceArgs,
+}
+
+/// What a unit has beyond what it is shipped with.
+#[derive(Args, Debug)]
+pub(super) struct LicenceArgs {
     /// A permanent licence, for instance anyconnect-premium=250
     #[arg(long, value_name = "FEATURE=VALUE")]
     add: Vec<String>,
@@ -44,7 +57,20 @@ pub(super) struct UnitArgs {
 impl UnitArgs {
     /// The unit as described.
     pub(super) fn unit(&self) -> Result<Unit, Failure> {
-        let mut unit = Unit::new(self.shipped.entry()?);
+        self.more.of(&self.shipped)
+    }
+}
+
+impl LicenceArgs {
+    /// Whether nothing was given.
+    #[cfg(target_os = "linux")]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.set.is_empty()
+    }
+
+    /// The unit that is shipped as `shipped`, with all this.
+    pub(super) fn of(&self, shipped: &ShippedArgs) -> Result<Unit, Failure> {
+        let mut unit = Unit::new(shipped.entry()?);
         for licence in &self.add {
             let (feature, value) = split(licence, "--add", "FEATURE=VALUE")?;
             unit.add(feature.parse::<Feature>()?, value.parse::<Value>()?)?;

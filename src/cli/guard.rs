@@ -1,0 +1,315 @@
+//! `tollgate guard`: a Linux machine's new connections, admitted by a licence.
+
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use ipnet::IpNet;
+use serde_json::{Map, Value as Json, json};
+use tabled::builder::Builder;
+use tabled::settings::Alignment;
+use tabled::settings::object::Columns;
+
+use super::Failure;
+use super::explain::because;
+use super::json::{self, Cell};
+use super::operator::looked_at;
+use super::text;
+use super::unit::{LicenceArgs, ShippedArgs, warn_of_cuts};
+use crate::capture::{FiveTuple, Zones};
+use crate::gate::Usage;
+use crate::guard::{
+    self, Config, Ended, GuardError, Licensed, Line, Notice, Packets, Reserve, ReserveError, Rules,
+    Settings, Status, Tally,
+};
+use crate::license::RunningLicense;
+
+/// Ask the gate for each new connection that this machine forwards (Linux, root)
+///
+/// Takes packets that open connections from NFQUEUE, accepts or drops them by the licence, and
+/// learns of ended connections from conntrack. It changes nothing else: --print-rules prints the
+/// rules that bring packets to the queues, --install-rules adds them for as long as it runs.
+/// SIGHUP, or a changed --state file, puts the licence in force that the file has then; SIGTERM
+/// and SIGINT end it and print what was in use.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("failing").args(["fail_open", "fail_closed"])))]
+pub(super) struct Guard {
+    /// The queue, or the first and the last of several: a thread and a worker each
+    #[arg(long, value_name = "FIRST[-LAST]", default_value = "0")]
+    queue: Queues,
+    /// The model by the guides' name, for instance "ASA 5505", where no --state names a unit
+    #[arg(long)]
+    model: Option<String>,
+    /// The tier: base or security-plus [default: base]
+    #[arg(long, requires = "model")]
+    tier: Option<String>,
+    /// The guide: 9.1 or pak [default: 9.1 where it describes the model]
+    #[arg(long, requires = "model")]
+    guide: Option<String>,
+    #[command(flatten)]
+    more: LicenceArgs,
+    /// A network whose addresses are inside [default: private addresses, RFC 1918 and RFC 4193]
+    #[arg(long, value_name = "CIDR")]
+    inside: Vec<IpNet>,
+    /// The unit has no default route: hosts on all interfaces of an ASA 5505 count
+    #[arg(long, requires = "model")]
+    no_default_route: bool,
+    /// Let connections pass that nobody can judge: no guard runs, or a queue is full
+    #[arg(long)]
+    fail_open: bool,
+    /// Drop the packets of connections that nobody can judge [default]
+    #[arg(long)]
+    fail_closed: bool,
+    /// Drop nothing: count what would have been refused, and by how much the limits were exceeded
+    #[arg(long)]
+    observe: bool,
+    /// Keep units of the connection limit for connections to a port, for instance 22/tcp=5
+    #[arg(long, value_name = "PORT/PROTOCOL=UNITS")]
+    reserve: Vec<Reserve>,
+    /// Add the rules that --print-rules prints for iptables, and remove them at the end
+    #[arg(long)]
+    install_rules: bool,
+    /// Print the rules that bring new connections to the queues, and do nothing else
+    #[arg(long)]
+    print_rules: bool,
+    #[command(flatten)]
+    tuning: Tuning,
+    /// Print JSON: a line for each status, and one at the end
+    #[arg(long)]
+    json: bool,
+    /// For measurements: accept everything and ask nobody
+    #[arg(long, hide = true)]
+    accept_everything: bool,
+}
+
+#[derive(Args, Debug)]
+struct Tuning {
+    /// Seconds between comparisons with conntrack's table
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    reconcile: u32,
+    /// Seconds between two lines that tell how things stand; 0 for none
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    status: u32,
+    /// Refusals a second that are logged one by one
+    #[arg(long, value_name = "LINES", default_value_t = 10)]
+    log_rate: u32,
+    /// The most packets that wait in each queue
+    #[arg(long, value_name = "PACKETS", default_value_t = 16_384)]
+    queue_length: u32,
+    /// Room for what conntrack tells, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 32 << 20)]
+    event_buffer: usize,
+}
+
+/// `0` or `0-3`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Queues(RangeInclusive<u16>);
+
+impl FromStr for Queues {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let queues = first.parse().and_then(|first| Ok(first..=last.parse()?));
+        let queues: RangeInclusive<u16> =
+            queues.map_err(|_| format!("a queue is a number or two, such as 0-3; not `{text}`"))?;
+        match queues.clone().count() {
+            0 => Err(format!("the first queue comes first, not `{text}`")),
+            1..=64 => Ok(Self(queues)),
+            count => Err(format!("at most 64 queues, not {count}")),
+        }
+    }
+}
+
+impl From<GuardError> for Failure {
+    fn from(error: GuardError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ReserveError> for Failure {
+    fn from(error: ReserveError) -> Self {
+        Self::NotUnderstood(error.to_string())
+    }
+}
+
+impl Guard {
+    pub(super) fn run(&self, state: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
+        let Queues(queues) = &self.queue;
+        if self.print_rules {
+            return Ok(write!(out, "{}", Rules::new(queues.clone(), self.fail_open))?);
+        }
+        let config = self.config(state);
+        if self.accept_everything {
+            let packets = guard::accept_everything(&config, || eprintln!("tollgate: ready"))?;
+            return Ok(writeln!(out, "{} packets", packets.judged)?);
+        }
+        let license = self.licence(state)?.license;
+        warn_of_cuts(&license);
+        if !self.json {
+            let entry = license.entry();
+            writeln!(out, "{}, {} licence, by the {}", entry.model, entry.tier, entry.table)?;
+        }
+        let settings = Settings {
+            zones: Zones::inside(self.inside.clone()),
+            reserves: self.reserve.clone(),
+            observe: self.observe,
+        };
+        let read = || self.licence(state).map_err(Failure::why);
+        let mut written = Ok(());
+        let ended = guard::run(&config, settings, read, &mut |notice| match notice {
+            Notice::Status(status) if self.json => {
+                let line = json::print(out, &report(status, None)).and_then(|()| out.flush());
+                written = std::mem::replace(&mut written, Ok(())).and(line);
+            }
+            notice => eprintln!("tollgate: {notice}"),
+        })?;
+        written?;
+        let Ended { status, license, audit } = ended;
+        if self.json {
+            json::print(out, &report(&status, Some(&license)))?;
+        } else {
+            print(out, &status, &license)?;
+        }
+        if audit.is_clean() { Ok(()) } else { Err(Failure::Failed(audit.to_string())) }
+    }
+
+    fn config(&self, state: Option<&Path>) -> Config {
+        let Queues(queues) = &self.queue;
+        Config {
+            queues: queues.clone(),
+            fail_open: self.fail_open,
+            queue_length: self.tuning.queue_length,
+            event_buffer: self.tuning.event_buffer,
+            reconcile: Duration::from_secs(self.tuning.reconcile.into()),
+            status: Duration::from_secs(self.tuning.status.into()),
+            refusals: self.tuning.log_rate,
+            install_rules: self.install_rules,
+            watched: state.map(Path::to_owned),
+        }
+    }
+
+    /// What is in force, by the unit's file or by what the command line describes.
+    fn licence(&self, state: Option<&Path>) -> Result<Licensed, Failure> {
+        let describes = self.model.is_some() || !self.more.is_empty();
+        match (state, &self.model) {
+            (Some(_), _) if describes => Err(Failure::NotUnderstood(
+                "`--state` names a unit with its licences and settings; `--model`, `--add` and \
+                 `--set` describe another"
+                    .to_owned(),
+            )),
+            (None, None) => Err(Failure::NotUnderstood(
+                "`--state FILE` or `--model MODEL` has to say which licence is in force".to_owned(),
+            )),
+            (Some(state), _) => {
+                let device = looked_at(state)?;
+                let license = device.running(device.configuration());
+                Ok(Licensed { license, changes_in: device.next_change() })
+            }
+            (None, Some(model)) => {
+                let (tier, guide) = (self.tier.clone(), self.guide.clone());
+                let shipped = ShippedArgs::new(model.clone(), tier, guide);
+                let mut unit = self.more.of(&shipped)?;
+                if self.no_default_route {
+                    unit.configure("default-route", "none")?;
+                }
+                Ok(Licensed { license: RunningLicense::of(&unit), changes_in: None })
+            }
+        }
+    }
+}
+
+fn print(out: &mut impl Write, status: &Status, license: &RunningLicense) -> io::Result<()> {
+    let Status { packets, tally, overflows, up_ms, .. } = status;
+    writeln!(out, "{} packets in {}", packets.judged, seconds(*up_ms))?;
+    let Tally { adopted, unasked, unconfirmed, vanished, dumps } = tally;
+    let Packets { known, uncounted, unreadable, .. } = packets;
+    writeln!(
+        out,
+        "{known} of known connections, {uncounted} of none, {unreadable} unreadable\n\
+         {adopted} connections alive at the start, {unconfirmed} let through and dropped behind\n\
+         {dumps} comparisons with conntrack, {unasked} connections unasked, {vanished} vanished, \
+         {overflows} overflows\n"
+    )?;
+    let observed = status.lines.iter().any(|line| line.overrun.is_some());
+    let mut heads = vec!["limit", "allowed", "in use", "peak", "admitted", "refused"];
+    heads.extend(observed.then_some("over by"));
+    let figures = heads.len();
+    heads.push("first refusal");
+    let mut builder = Builder::default();
+    builder.push_record(heads);
+    for Line { usage, overrun } in &status.lines {
+        let Usage { limit, allowance, in_use, peak, admitted, refused, .. } = usage;
+        let mut record = vec![limit.to_string(), allowance.to_string()];
+        record.extend([in_use, peak, admitted, refused].map(u64::to_string));
+        record.extend(overrun.map(|overrun| overrun.to_string()));
+        record.push(status.first[limit.index()].map(first).unwrap_or_default());
+        builder.push_record(record);
+    }
+    let mut table = builder.build();
+    table.modify(Columns::new(1..figures), Alignment::right());
+    text::print_table(out, &mut table)?;
+    for Line { usage, .. } in status.lines.iter().filter(|line| line.usage.refused > 0) {
+        writeln!(out, "\nwhy {} is {}:", usage.limit, usage.allowance)?;
+        for step in license.limit(usage.limit).steps() {
+            writeln!(out, "  {step}")?;
+        }
+    }
+    Ok(())
+}
+
+/// `3.204 s: TCP 10.0.0.1:1024 -> 192.0.2.1:443`.
+fn first((at_ms, who): (u64, FiveTuple)) -> String {
+    format!("{}: {who}", seconds(at_ms))
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03} s", ms / 1_000, ms % 1_000)
+}
+
+/// How things stand, or stood at the end: then with the reason for each figure.
+fn report(status: &Status, license: Option<&RunningLicense>) -> Map<String, Json> {
+    let Status { lines, packets, tally, overflows, up_ms, .. } = status;
+    let limits = lines.iter().map(|line| {
+        let Usage { limit, allowance, in_use, peak, admitted, refused, .. } = line.usage;
+        let first = status.first[limit.index()];
+        let first = first.map(|(at_ms, who)| json!({"at_ms": at_ms, "who": who.to_string()}));
+        json!({
+            "limit": limit.name(),
+            "allowed": Cell::from(allowance),
+            "in_use": in_use,
+            "peak": peak,
+            "admitted": admitted,
+            "refused": refused,
+            "over_by": line.overrun,
+            "first_refusal": first,
+            "because": license.map(|license| because(license.limit(limit))),
+        })
+    });
+    let Packets { judged, known, uncounted, unreadable, overflows: _ } = packets;
+    let Tally { adopted, unasked, unconfirmed, vanished, dumps } = tally;
+    let fields = [
+        ("up_ms", json!(up_ms)),
+        ("limits", limits.collect()),
+        (
+            "packets",
+            json!({
+                "judged": judged, "known": known, "uncounted": uncounted, "unreadable": unreadable,
+            }),
+        ),
+        (
+            "connections",
+            json!({
+                "adopted": adopted, "unasked": unasked, "unconfirmed": unconfirmed,
+                "vanished": vanished,
+            }),
+        ),
+        ("comparisons", json!(dumps)),
+        ("overflows", json!(overflows)),
+        ("ended", json!(license.is_some())),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

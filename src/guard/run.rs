@@ -1,0 +1,612 @@
+//! The guard as it runs: a thread a queue, and the one that keeps the books.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::booth::{Booth, Settings};
+use super::flow::{GRACE, Millis};
+use super::keeper::{Identity, Keeper};
+use super::netlink::{Events, Queue, QueueOptions, Received, Table};
+use super::notice::{Notice, Packets, Refused, Status};
+use super::queue::{Desk, Judge, Post, millis_since, serve};
+use super::rules::{RuleError, Rules};
+use super::scope::Scope;
+use crate::capture::FiveTuple;
+use crate::gate::Audit;
+use crate::license::{Limit, RunningLicense};
+
+/// The most that the books' thread waits: so late it notices what no file descriptor tells.
+const TICK_MS: u16 = 100;
+
+/// The least time between dumps, in milliseconds, and the least in times of what the last one took:
+/// one of 280,000 entries takes a third of a second.
+const BETWEEN_DUMPS: Millis = 1_000;
+const BETWEEN_LONG_DUMPS: Millis = 10;
+
+/// How often the licence's file is looked at, in milliseconds.
+const LOOK_MS: Millis = 1_000;
+
+/// Refusals on their way to the log. More than this at once are counted only.
+const REFUSALS: usize = 1_024;
+
+/// How many calls receive news, before something else gets its turn.
+const CALLS: usize = 64;
+
+/// Room for the packets of a queue in its socket, in bytes.
+const QUEUE_BUFFER: usize = 32 << 20;
+
+/// How a guard runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The queues.
+    pub queues: RangeInclusive<u16>,
+    /// Whether packets pass that nobody could judge.
+    pub fail_open: bool,
+    /// The most packets that wait in a queue.
+    pub queue_length: u32,
+    /// Room for news of conntrack, in bytes.
+    pub event_buffer: usize,
+    /// Time between comparisons with conntrack's table.
+    pub reconcile: Duration,
+    /// Time between two statuses; zero for none.
+    pub status: Duration,
+    /// The most refusals a second that are told one by one.
+    pub refusals: u32,
+    /// Whether the rules are added, and removed at the end.
+    pub install_rules: bool,
+    /// The file that the licence comes from: it is read again when it changes.
+    pub watched: Option<PathBuf>,
+}
+
+/// A licence, and for how long it stays as it is.
+#[derive(Clone, Debug)]
+pub struct Licensed {
+    /// What is in force.
+    pub license: RunningLicense,
+    /// When something in it expires.
+    pub changes_in: Option<Duration>,
+}
+
+/// How things stood at the end.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What was in use, and what had happened.
+    pub status: Status,
+    /// The licence in force.
+    pub license: RunningLicense,
+    /// Whether every unit was accounted for.
+    pub audit: Audit,
+}
+
+/// Why a guard ended, or did not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The licence could not be read.
+    #[error("{0}")]
+    License(String),
+    /// A queue could not be bound.
+    #[error("cannot bind queue {number}: {source}; a guard needs CAP_NET_ADMIN, and the queue")]
+    Queue {
+        /// The queue.
+        number: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// Conntrack could not be asked or heard.
+    #[error(
+        "cannot hear from conntrack: {0}; a guard needs CAP_NET_ADMIN, and nf_conntrack_netlink"
+    )]
+    Conntrack(io::Error),
+    /// Something else that the system refused.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The rules could not be changed.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+}
+
+fn system(what: &'static str) -> impl Fn(Errno) -> GuardError {
+    move |errno| GuardError::System { what, source: errno.into() }
+}
+
+/// Guards until SIGTERM or SIGINT: `licence` is asked for what is in force, at the start, on
+/// SIGHUP, and when the file has changed; `tell` is told what an operator is to know. How things
+/// stood at the end.
+///
+/// # Errors
+///
+/// Where it cannot begin, or a socket fails.
+pub fn run(
+    config: &Config,
+    settings: Settings,
+    mut licence: impl FnMut() -> Result<Licensed, String>,
+    tell: &mut dyn FnMut(&Notice),
+) -> Result<Ended, GuardError> {
+    let signals = signals()?;
+    let start = Instant::now();
+    let watch = Watch::new(config.watched.clone());
+    let Licensed { license, changes_in } = licence().map_err(GuardError::License)?;
+    let booth = Booth::new(license, settings);
+    let events = Events::listen(config.event_buffer).map_err(GuardError::Conntrack)?;
+    let queues = bind(config)?;
+    let tells_entries = queues.iter().all(Queue::tells_entries);
+    let identity = if tells_entries { Identity::Entry } else { Identity::Packet };
+    let mut keeper = Keeper::new(booth.clerk(), identity, scope()?);
+    // Nothing is judged before what is alive has been counted: the packets wait in the queues.
+    read_table(&mut keeper, start)?;
+    let (refused, refusals) = bounded(REFUSALS);
+    let (threads, seen) = Threads::start(queues, start, || {
+        Judge::Gate(Box::new(Desk {
+            clerk: booth.clerk(),
+            identity,
+            fail_open: config.fail_open,
+            refusals: refused.clone(),
+        }))
+    })?;
+    let mut books = Books {
+        config,
+        start,
+        booth,
+        keeper,
+        events,
+        threads,
+        told: Told { refusals, seen },
+        tally: Overall::default(),
+        table: None,
+        due: Due::new(config, changes_in),
+        watch,
+        licence: &mut licence,
+        tell,
+    };
+    books.tell_of_reserves();
+    let rules = Rules::new(config.queues.clone(), config.fail_open);
+    if config.install_rules
+        && let Err(error) = rules.install()
+    {
+        // What was added before the one that failed.
+        let _not_there = rules.remove();
+        return Err(error.into());
+    }
+    let adopted = books.keeper.tally().adopted;
+    (books.tell)(&Notice::Ready { adopted, tells_entries });
+    let ended = books.keep(&signals);
+    let removed = if config.install_rules { rules.remove() } else { Ok(()) };
+    let at_the_end = books.end();
+    ended?;
+    removed?;
+    at_the_end
+}
+
+/// Accepts every packet of the queues until SIGTERM or SIGINT, and asks nobody: what the gate's part
+/// costs is measured beside it. How many packets there were.
+///
+/// # Errors
+///
+/// Where it cannot begin, or a socket fails.
+#[doc(hidden)]
+pub fn accept_everything(config: &Config, ready: impl FnOnce()) -> Result<Packets, GuardError> {
+    let signals = signals()?;
+    let (mut threads, seen) = Threads::start(bind(config)?, Instant::now(), || Judge::Nobody)?;
+    ready();
+    let mut packets = Packets::default();
+    while !threads.has_ended_early() {
+        let mut waiting = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let signalled = poll(&mut waiting, PollTimeout::from(TICK_MS)).is_ok_and(|some| some > 0);
+        while let Ok(some) = seen.try_recv() {
+            packets.add(&some);
+        }
+        if signalled {
+            break;
+        }
+    }
+    threads.end()?;
+    seen.try_iter().for_each(|some| packets.add(&some));
+    Ok(packets)
+}
+
+/// SIGHUP, SIGINT and SIGTERM are read from now on: no thread is interrupted by them.
+fn signals() -> Result<SignalFd, GuardError> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        signals.add(signal);
+    }
+    signals.thread_block().map_err(system("cannot block signals"))?;
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    SignalFd::with_flags(&signals, flags).map_err(system("cannot read signals"))
+}
+
+fn bind(config: &Config) -> Result<Vec<Queue>, GuardError> {
+    let options = QueueOptions {
+        fail_open: config.fail_open,
+        length: config.queue_length,
+        buffer: QUEUE_BUFFER,
+    };
+    let bind = |number| {
+        Queue::bind(number, &options).map_err(|source| GuardError::Queue { number, source })
+    };
+    config.queues.clone().map(bind).collect()
+}
+
+/// The addresses of this machine, those of its broadcasts among them.
+fn scope() -> Result<Scope, GuardError> {
+    let interfaces = nix::ifaddrs::getifaddrs().map_err(system("cannot read the addresses"))?;
+    let own = interfaces.flat_map(|interface| {
+        let addresses = [interface.address, interface.broadcast];
+        addresses.into_iter().flatten().filter_map(|address| {
+            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+        })
+    });
+    Ok(Scope::new(own))
+}
+
+/// Compares with conntrack's table, waiting for it.
+fn read_table(keeper: &mut Keeper, start: Instant) -> Result<(), GuardError> {
+    keeper.begin_dump(millis_since(start));
+    let mut table = Table::read().map_err(GuardError::Conntrack)?;
+    while table.next(|entry| keeper.dumped(&entry)).map_err(GuardError::Conntrack)? {}
+    keeper.end_dump(millis_since(start));
+    Ok(())
+}
+
+/// The threads of the queues.
+struct Threads {
+    handles: Vec<JoinHandle<io::Result<()>>>,
+    /// Dropped when they are to end.
+    running: Option<Sender<()>>,
+}
+
+/// What the threads of the queues tell.
+struct Told {
+    refusals: Receiver<(Millis, Refused)>,
+    seen: Receiver<Packets>,
+}
+
+impl Threads {
+    /// One for each queue, with a judge of its own.
+    fn start(
+        queues: Vec<Queue>,
+        start: Instant,
+        judge: impl Fn() -> Judge,
+    ) -> Result<(Self, Receiver<Packets>), GuardError> {
+        let (running, stop) = bounded(0);
+        let (tell, seen) = bounded(REFUSALS);
+        let mut handles = Vec::new();
+        for queue in queues {
+            let post =
+                Post { queue, judge: judge(), start, stop: stop.clone(), seen: tell.clone() };
+            let spawned = thread::Builder::new().name("queue".to_owned()).spawn(|| serve(post));
+            let failed = |source| GuardError::System { what: "cannot start a thread", source };
+            handles.push(spawned.map_err(failed)?);
+        }
+        Ok((Self { handles, running: Some(running) }, seen))
+    }
+
+    fn has_ended_early(&self) -> bool {
+        self.handles.iter().any(JoinHandle::is_finished)
+    }
+
+    fn end(&mut self) -> Result<(), GuardError> {
+        self.running = None;
+        let failed = |source| GuardError::System { what: "a queue failed", source };
+        self.handles.drain(..).try_for_each(|handle| match handle.join() {
+            Ok(ended) => ended.map_err(failed),
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+}
+
+/// When what is next, in milliseconds since the start.
+struct Due {
+    status: Option<Millis>,
+    dump: Millis,
+    /// When the last dump began, and how long it took.
+    dumped: Millis,
+    dump_took: Millis,
+    look: Millis,
+    /// When something in the licence expires.
+    licence: Option<Millis>,
+    /// When refusals are told one by one again, and how many until then.
+    refusals: (Millis, u32),
+}
+
+impl Due {
+    fn new(config: &Config, changes_in: Option<Duration>) -> Self {
+        Self {
+            status: (!config.status.is_zero()).then(|| millis(config.status)),
+            dump: millis(config.reconcile),
+            dumped: 0,
+            dump_took: 0,
+            look: LOOK_MS,
+            licence: changes_in.map(millis),
+            refusals: (0, config.refusals),
+        }
+    }
+
+    /// A dump is made as soon as may be.
+    fn dump_soon(&mut self) {
+        let between = BETWEEN_DUMPS.max(BETWEEN_LONG_DUMPS * self.dump_took);
+        self.dump = self.dump.min(self.dumped + between);
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// The file that the licence comes from, and what it was like when it was last read.
+struct Watch {
+    path: Option<PathBuf>,
+    was: Option<Looks>,
+}
+
+/// What tells one version of a file from the next: inode, size, time of change.
+type Looks = (u64, u64, i64, i64);
+
+impl Watch {
+    fn new(path: Option<PathBuf>) -> Self {
+        let mut watch = Self { path, was: None };
+        watch.was = watch.looks();
+        watch
+    }
+
+    fn looks(&self) -> Option<Looks> {
+        let found = fs::metadata(self.path.as_ref()?).ok()?;
+        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+    }
+
+    /// Whether the file is another one than before.
+    fn has_changed(&mut self) -> bool {
+        let looks = self.looks();
+        let changed = looks.is_some() && looks != self.was;
+        if changed {
+            self.was = looks;
+        }
+        changed
+    }
+}
+
+/// Sums since the start.
+#[derive(Default)]
+struct Overall {
+    packets: Packets,
+    overflows: u64,
+    suppressed: u64,
+    first: [Option<(u64, FiveTuple)>; Limit::COUNT],
+}
+
+/// The thread that keeps the books.
+struct Books<'a> {
+    config: &'a Config,
+    start: Instant,
+    booth: Arc<Booth>,
+    keeper: Keeper,
+    events: Events,
+    threads: Threads,
+    told: Told,
+    tally: Overall,
+    /// The dump that is being read.
+    table: Option<Table>,
+    due: Due,
+    watch: Watch,
+    licence: &'a mut dyn FnMut() -> Result<Licensed, String>,
+    tell: &'a mut dyn FnMut(&Notice),
+}
+
+/// Whether to go on.
+type GoOn = bool;
+
+impl Books<'_> {
+    fn now(&self) -> Millis {
+        millis_since(self.start)
+    }
+
+    /// Keeps the books until a signal says that it is over.
+    fn keep(&mut self, signals: &SignalFd) -> Result<(), GuardError> {
+        while self.heed(signals)? {
+            self.wait(signals)?;
+            self.hear()?;
+            self.read_dump()?;
+            self.take_told();
+            self.do_what_is_due()?;
+            if self.threads.has_ended_early() {
+                return self.threads.end();
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self, signals: &SignalFd) -> Result<(), GuardError> {
+        let waiting = [Some(signals.as_fd()), Some(self.events.as_fd())];
+        let table = self.table.as_ref().map(AsFd::as_fd);
+        let waiting = waiting.into_iter().chain([table]).flatten();
+        let mut waiting: Vec<_> = waiting.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut waiting, PollTimeout::from(TICK_MS)) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(system("cannot wait")(errno)),
+        }
+    }
+
+    fn heed(&mut self, signals: &SignalFd) -> Result<GoOn, GuardError> {
+        while let Some(signal) = signals.read_signal().map_err(system("cannot read signals"))? {
+            if i32::try_from(signal.ssi_signo) == Ok(Signal::SIGHUP as i32) {
+                self.renew();
+            } else {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hears what there is, and lets the rest wait for its turn.
+    fn hear(&mut self) -> Result<(), GuardError> {
+        let mut batch = Vec::new();
+        for _ in 0..CALLS {
+            batch.clear();
+            let received = self.events.receive(&mut batch).map_err(GuardError::Conntrack)?;
+            let now = self.now();
+            batch.iter().for_each(|event| self.keeper.event(event, now));
+            self.keeper.settle(now);
+            match received {
+                Received::Some => {}
+                Received::Nothing => break,
+                Received::Overflow => {
+                    self.tally.overflows += 1;
+                    self.due.dump_soon();
+                    (self.tell)(&Notice::Overflow);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next part of a dump, where there is one.
+    fn read_dump(&mut self) -> Result<(), GuardError> {
+        let Some(table) = &mut self.table else { return Ok(()) };
+        let keeper = &mut self.keeper;
+        match table.next(|entry| keeper.dumped(&entry)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                let now = self.now();
+                self.due.dump_took = now - self.due.dumped;
+                let connections = self.keeper.end_dump(now);
+                if connections > 0 {
+                    // What one dump lacks, the next one has to lack too.
+                    self.due.dump_soon();
+                    (self.tell)(&Notice::Drift { connections });
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.keeper.abandon_dump();
+                self.due.dump_soon();
+            }
+            Err(error) => return Err(GuardError::Conntrack(error)),
+        }
+        self.table = None;
+        Ok(())
+    }
+
+    /// Takes what the queues' threads tell.
+    fn take_told(&mut self) {
+        while let Ok(seen) = self.told.seen.try_recv() {
+            self.tally.packets.add(&seen);
+        }
+        while let Ok((at, refused)) = self.told.refusals.try_recv() {
+            // Conntrack forgets what is over when somebody looks, which is up to a minute later.
+            self.due.dump_soon();
+            let first = &mut self.tally.first[refused.refusal.limit.index()];
+            first.get_or_insert((at, refused.tuple));
+            if self.due.refusals.1 > 0 {
+                self.due.refusals.1 -= 1;
+                (self.tell)(&Notice::Refused(refused));
+            } else {
+                self.tally.suppressed += 1;
+            }
+        }
+    }
+
+    fn do_what_is_due(&mut self) -> Result<(), GuardError> {
+        let now = self.now();
+        if now >= self.due.refusals.0 {
+            self.due.refusals = (now + 1_000, self.config.refusals);
+            if self.tally.suppressed > 0 {
+                (self.tell)(&Notice::Suppressed(std::mem::take(&mut self.tally.suppressed)));
+            }
+        }
+        if now >= self.due.look {
+            self.due.look = now + LOOK_MS;
+            if self.booth.has_overdue(now) {
+                self.due.dump_soon();
+            }
+            if self.watch.has_changed() || self.due.licence.is_some_and(|at| now >= at) {
+                self.renew();
+            }
+        }
+        if now >= self.due.dump && self.table.is_none() {
+            self.begin_dump()?;
+        }
+        if self.due.status.is_some_and(|at| now >= at) {
+            self.due.status = Some(now + millis(self.config.status));
+            let status = self.status();
+            (self.tell)(&Notice::Status(status));
+        }
+        Ok(())
+    }
+
+    fn begin_dump(&mut self) -> Result<(), GuardError> {
+        let now = self.now();
+        self.due.dumped = now;
+        self.due.dump = now + millis(self.config.reconcile);
+        self.keeper.set_scope(scope()?);
+        self.keeper.begin_dump(now);
+        self.table = Some(Table::read().map_err(GuardError::Conntrack)?);
+        Ok(())
+    }
+
+    /// Puts in force what the licence says now.
+    fn renew(&mut self) {
+        let renewed = (self.licence)().and_then(|Licensed { license, changes_in }| {
+            self.due.licence = changes_in.map(|after| self.now().saturating_add(millis(after)));
+            self.booth.publish(license).map_err(|error| error.to_string())
+        });
+        match renewed {
+            Ok(()) => (self.tell)(&Notice::Published),
+            Err(why) => {
+                // Somebody may be writing it just now.
+                self.due.licence = Some(self.now() + GRACE);
+                (self.tell)(&Notice::NotPublished(why));
+            }
+        }
+        self.tell_of_reserves();
+    }
+
+    fn tell_of_reserves(&mut self) {
+        let (reserved, allowed) = self.booth.reserved();
+        if reserved > 0 && reserved >= allowed {
+            (self.tell)(&Notice::AllReserved { reserved, allowed });
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            lines: self.booth.report(),
+            first: self.tally.first,
+            packets: self.tally.packets,
+            tally: self.keeper.tally(),
+            overflows: self.tally.overflows + self.tally.packets.overflows,
+            up_ms: self.now(),
+        }
+    }
+
+    /// Ends the threads, and hears what there is to hear.
+    fn end(mut self) -> Result<Ended, GuardError> {
+        self.threads.end()?;
+        self.hear()?;
+        self.take_told();
+        if self.tally.suppressed > 0 {
+            (self.tell)(&Notice::Suppressed(self.tally.suppressed));
+        }
+        let (license, audit) = (self.booth.license(), self.booth.audit());
+        Ok(Ended { status: self.status(), license, audit })
+    }
+}
