@@ -125,6 +125,7 @@ pub struct Participant {
     told: u32,
     held: u32,
     high: u32,
+    backup_address: Option<Label>,
     standby: bool,
     transfer_of: Option<Serial>,
     /// When the last claim that was answered was sent: the hold counts from there.
@@ -154,6 +155,7 @@ impl Participant {
             told: 0,
             held: 0,
             high: 0,
+            backup_address: None,
             standby: false,
             transfer_of: None,
             contact: now,
@@ -195,6 +197,11 @@ impl Participant {
             Service::Registered(server) => Some(server),
             Service::None | Service::Registering(_) => None,
         }
+    }
+
+    /// Where the main server says that its backup is reached.
+    pub const fn backup_address(&self) -> Option<&Label> {
+        self.backup_address.as_ref()
     }
 
     /// Messages, by request.
@@ -273,7 +280,12 @@ impl Participant {
     pub fn handle_message(&mut self, now: Duration, from: Serial, message: &Message) {
         self.tick(now);
         match message {
-            Message::Welcome { role, grant, .. } => self.granted(from, grant, Some(*role)),
+            Message::Welcome { role, grant, backup_address, .. } => {
+                self.granted(from, grant, Some(*role));
+                if *role == Role::Main && self.server() == Some(from) {
+                    self.backup_address.clone_from(backup_address);
+                }
+            }
             Message::Grant(grant) => self.granted(from, grant, None),
             Message::Refused { incarnation, number, reason } => {
                 self.refused(from, *incarnation, *number, *reason);

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::clock::Clock;
 use super::draw::{Draw, LOOK};
 use super::machine::{Machine, Side};
+use super::order::Order;
 use super::report::{About, Report};
 use super::window::{Asking, Window};
 use super::wires::Wires;
 use super::{Entry, ServeError};
-use crate::net::Event;
-use crate::pool::{Change, Link, Message, Output};
+use crate::net::{Dialer, Event, NetError};
+use crate::pool::{Change, Label, Link, Message, Output};
 use crate::store::Books;
 
 /// Events that are taken together before anything is stored and sent: one wait for the disk serves
@@ -31,10 +33,16 @@ pub struct Parts {
     /// How many times as fast as the clock the machine's time passes: 1, but for trials. Every unit
     /// of one shared licence needs the same.
     pub pace: NonZeroU32,
-    /// Where it is remembered.
-    pub books: Arc<Books>,
+    /// Where it is remembered; none for a unit that has nothing to remember, as a participant on
+    /// standby.
+    pub books: Option<Arc<Books>>,
     /// Its connections.
     pub wires: Wires,
+    /// Connects to the backup at the address that the server tells; none where the unit does not
+    /// have to, or is told another way.
+    pub dial: Option<Dial>,
+    /// What it is told while it runs.
+    pub orders: mpsc::UnboundedReceiver<Order>,
     /// The gate beside it.
     pub draw: Draw,
     /// The socket where it can be asked.
@@ -44,6 +52,9 @@ pub struct Parts {
     /// Who is told what happens.
     pub log: Box<dyn FnMut(&Entry) + Send>,
 }
+
+/// Begins to connect to an address.
+pub type Dial = Box<dyn Fn(&str) -> Result<Dialer, NetError> + Send>;
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,8 +66,9 @@ impl fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Node {
     parts: Parts,
-    books: Arc<Books>,
     clock: Clock,
+    /// Where the backup is, by the server's word.
+    backup: Option<Label>,
     /// What the gate needed when it was looked at last.
     demand: u32,
 }
@@ -65,6 +77,7 @@ pub struct Node {
 enum Woken {
     Event(Side, Event),
     Asked(Asking),
+    Told(Order),
     Look,
     Due,
     Stop,
@@ -74,7 +87,7 @@ impl Node {
     /// The machine's time begins now. Needs a tokio runtime with time and input and output.
     pub fn new(parts: Parts) -> Self {
         let clock = Clock::start(parts.pace);
-        Self { books: Arc::clone(&parts.books), parts, clock, demand: 0 }
+        Self { parts, clock, backup: None, demand: 0 }
     }
 
     /// Runs until `stop` is ready, then gives back what can be given back and ends.
@@ -85,6 +98,10 @@ impl Node {
     /// be started again as after a crash. When the window cannot be opened.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let window = Window::open(&self.parts.window)?;
+        if let (Some(dial), Some(known)) = (&self.parts.dial, &self.parts.about.backup_address) {
+            self.backup = known.parse().ok();
+            self.parts.wires.dial_backup(dial(known)?);
+        }
         self.until(stop, &window).await?;
         drop(window);
         self.parts.machine.stand_by(self.clock.now());
@@ -108,6 +125,7 @@ impl Node {
                 () = &mut stop => Woken::Stop,
                 (side, event) = self.parts.wires.next() => Woken::Event(side, event),
                 asking = window.next() => Woken::Asked(asking),
+                Some(order) = self.parts.orders.recv() => Woken::Told(order),
                 _ = look.tick() => Woken::Look,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
             };
@@ -118,6 +136,7 @@ impl Node {
                     self.hear_what_is_ready().await;
                 }
                 Woken::Asked(asking) => asking.answer(self.report()),
+                Woken::Told(order) => self.obey(order)?,
                 Woken::Look => self.look(),
                 Woken::Due => self.parts.machine.handle_timeout(self.clock.now()),
             }
@@ -157,6 +176,43 @@ impl Node {
         }
     }
 
+    /// What its own licence allows is published before the machine tells anyone.
+    fn obey(&mut self, order: Order) -> Result<(), ServeError> {
+        let now = self.clock.now();
+        match order {
+            Order::License { own, membership, size } => {
+                self.parts.draw.publish_own(*own)?;
+                self.parts.machine.set_membership(now, membership, size);
+            }
+            Order::TakeOver { of } => {
+                // The sessions that are there are what has to be moved.
+                self.look();
+                self.parts.machine.take_over(now, of);
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects to the backup where the server says that it is.
+    fn follow_the_backup(&mut self) -> Result<(), ServeError> {
+        let Parts { machine, wires, dial, books, about, .. } = &mut self.parts;
+        let (Some(dial), Some(told)) = (dial, machine.own().backup_address()) else { return Ok(()) };
+        if self.backup.as_ref() == Some(told) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        about.backup_address = Some(told.to_string());
+        self.backup = Some(told.clone());
+        let dialer = dial(told.as_str())?;
+        if let Some(books) = books {
+            books.note_backup(told.as_str())?;
+        }
+        for peer in wires.dial_backup(dialer) {
+            machine.handle_link(now, peer, Link::Down);
+        }
+        Ok(())
+    }
+
     /// Tells the machine what the gate needs, where that changed.
     fn look(&mut self) {
         let demand = self.parts.draw.demand(Instant::now());
@@ -177,7 +233,8 @@ impl Node {
             }
         }
         if !changes.is_empty() {
-            save(Arc::clone(&self.books), changes).await?;
+            let books = self.parts.books.as_ref().ok_or(ServeError::NoBooks)?;
+            save(Arc::clone(books), changes).await?;
         }
         for output in others {
             match output {
@@ -187,7 +244,7 @@ impl Node {
                 Output::Save(_) => {}
             }
         }
-        Ok(())
+        self.follow_the_backup()
     }
 
     fn report(&self) -> Report {
