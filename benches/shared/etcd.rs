@@ -131,9 +131,13 @@ impl EtcdMember {
             let _ = connection.await;
         });
         let mut requests = requests.ready().await?;
-        if !self.granted {
+        if !self.granted || self.failures > 0 {
             let grant = message(&[field(1, 3 * REFRESH.as_secs()), field(2, self.lease)]);
-            unary(&mut requests, "Lease/LeaseGrant", grant).await?;
+            let answer = unary(&mut requests, "Lease/LeaseGrant", grant).await;
+            // One that came back has its lease, unless it was away for too long.
+            if !self.granted {
+                answer?;
+            }
             self.granted = true;
         }
         requests = requests.ready().await?;

@@ -18,7 +18,12 @@ use super::tollgate::now_ms;
 /// Waits for a grant, measured at the gate, `rounds` times from nothing to what the platform has
 /// room for: from the admission that was refused to the one that succeeded. The participant asks
 /// only when nothing is left, as the guides have it.
-pub(crate) fn needs(folder: &Path, license: &RunningLicense, dialer: Dialing, rounds: u32) -> Vec<Duration> {
+pub(crate) fn needs(
+    folder: &Path,
+    license: &RunningLicense,
+    dialer: Dialing,
+    rounds: u32,
+) -> Vec<Duration> {
     let gate = Gate::new(license.clone());
     let (stop, stopped) = oneshot::channel::<()>();
     let unit = std::thread::spawn({
@@ -89,8 +94,10 @@ fn node(folder: &Path, license: RunningLicense, gate: Gate, dialer: Dialer) -> N
     Node::new(Parts {
         machine: Machine::Participant(Box::new(Participant::new(Duration::ZERO, config))),
         pace: std::num::NonZeroU32::MIN,
-        books: Arc::new(books),
+        books: Some(Arc::new(books)),
         wires: Wires::new(None, vec![dialer]),
+        dial: None,
+        orders: tokio::sync::mpsc::unbounded_channel().1,
         draw: Draw::new(gate, license).expect("a gate"),
         window: folder.join("participant.sock"),
         about: About::default(),

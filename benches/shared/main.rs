@@ -35,7 +35,7 @@ const SERVER_CORE: usize = 0;
 #[derive(Parser, Debug)]
 struct Args {
     /// Participants that are held
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(1..=11_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(1..11_000))]
     participants: u16,
     /// For how long they are watched
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]

@@ -61,7 +61,7 @@ impl Default for Limits {
             write_time: Duration::from_secs(10),
             participant: Traffic {
                 queue: 32,
-                frames: Pace { every: Duration::from_millis(50), burst: 100 },
+                frames: Pace { every: Duration::from_millis(20), burst: 100 },
             },
             server: Traffic {
                 queue: 4096,

@@ -176,6 +176,19 @@ impl Participant {
         self.want
     }
 
+    /// Shared sessions that it would want if so many sessions were in use or asked for.
+    ///
+    /// A caller whose gate admits meanwhile takes what it would give back from the gate first, and
+    /// looks again what is in use, before it says that so few are: see
+    /// [`set_demand`](Self::set_demand).
+    pub fn wanted_for(&self, demand: u32) -> u32 {
+        if self.standby {
+            return 0;
+        }
+        let (local, room) = (self.config.membership.local(), self.room());
+        self.config.appetite.want(self.want, demand, local, room)
+    }
+
     /// The most shared sessions that it ever held.
     pub const fn high(&self) -> u32 {
         self.high
@@ -352,12 +365,8 @@ impl Participant {
 
     /// What is no longer wanted is no longer held, before anyone is told.
     fn update_want(&mut self) {
-        let (local, room) = (self.config.membership.local(), self.room());
-        self.want = if self.standby {
-            0
-        } else {
-            self.config.appetite.want(self.want, self.demand, local, room)
-        };
+        let local = self.config.membership.local();
+        self.want = self.wanted_for(self.demand);
         self.used = self.demand.saturating_sub(local).min(self.held);
         if self.held > self.want {
             self.hold(self.want);

@@ -98,9 +98,14 @@ impl Machine {
         }
     }
 
-    /// The unit's licence is another one; a server's may be for another number of sessions, which is
+    /// The unit's licence is another one. A server's may be for another number of sessions, which is
     /// told where it cannot be.
-    pub(super) fn set_membership(&mut self, now: Duration, membership: Membership, size: Option<u32>) {
+    pub(super) fn set_membership(
+        &mut self,
+        now: Duration,
+        membership: Membership,
+        size: Option<u32>,
+    ) {
         if let (Self::Server(server), Some(size)) = (&mut *self, size)
             && size != server.settings().size
         {

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -25,6 +26,9 @@ use crate::store::Books;
 /// Events that are taken together before anything is stored and sent: one wait for the disk serves
 /// all of them.
 const TOGETHER: usize = 256;
+
+/// How often sessions are given back at most. What comes and goes faster stays here.
+const GIVE_BACK: Duration = Duration::from_millis(200);
 
 /// What a [`Node`] is made of.
 pub struct Parts {
@@ -71,6 +75,8 @@ pub struct Node {
     backup: Option<Label>,
     /// What the gate needed when it was looked at last.
     demand: u32,
+    /// When it was found to need so little less that something was given back.
+    gave_back: Instant,
 }
 
 /// What woke the task.
@@ -87,7 +93,7 @@ impl Node {
     /// The machine's time begins now. Needs a tokio runtime with time and input and output.
     pub fn new(parts: Parts) -> Self {
         let clock = Clock::start(parts.pace);
-        Self { parts, clock, backup: None, demand: 0 }
+        Self { parts, clock, backup: None, demand: 0, gave_back: Instant::now() }
     }
 
     /// Runs until `stop` is ready, then gives back what can be given back and ends.
@@ -137,7 +143,7 @@ impl Node {
                 }
                 Woken::Asked(asking) => asking.answer(self.report()),
                 Woken::Told(order) => self.obey(order)?,
-                Woken::Look => self.look(),
+                Woken::Look => self.look()?,
                 Woken::Due => self.parts.machine.handle_timeout(self.clock.now()),
             }
         }
@@ -186,7 +192,7 @@ impl Node {
             }
             Order::TakeOver { of } => {
                 // The sessions that are there are what has to be moved.
-                self.look();
+                self.look()?;
                 self.parts.machine.take_over(now, of);
             }
         }
@@ -196,7 +202,9 @@ impl Node {
     /// Connects to the backup where the server says that it is.
     fn follow_the_backup(&mut self) -> Result<(), ServeError> {
         let Parts { machine, wires, dial, books, about, .. } = &mut self.parts;
-        let (Some(dial), Some(told)) = (dial, machine.own().backup_address()) else { return Ok(()) };
+        let (Some(dial), Some(told)) = (dial, machine.own().backup_address()) else {
+            return Ok(());
+        };
         if self.backup.as_ref() == Some(told) {
             return Ok(());
         }
@@ -213,12 +221,46 @@ impl Node {
         Ok(())
     }
 
-    /// Tells the machine what the gate needs, where that changed.
-    fn look(&mut self) {
-        let demand = self.parts.draw.demand(Instant::now());
-        if demand != self.demand {
-            self.demand = demand;
-            self.parts.machine.set_demand(self.clock.now(), demand);
+    /// Tells the machine what the gate needs, where that changed. More is told at once, and what is
+    /// given back at most every [`GIVE_BACK`].
+    fn look(&mut self) -> Result<(), ServeError> {
+        let now = Instant::now();
+        let mut demand = self.parts.draw.demand(now);
+        if demand == self.demand {
+            return Ok(());
+        }
+        if self.would_give_back(demand) {
+            if now.saturating_duration_since(self.gave_back) < GIVE_BACK {
+                return Ok(());
+            }
+            self.gave_back = now;
+            demand = self.give_up(demand)?;
+        }
+        self.demand = demand;
+        self.parts.machine.set_demand(self.clock.now(), demand);
+        Ok(())
+    }
+
+    fn would_give_back(&self, demand: u32) -> bool {
+        let own = self.parts.machine.own();
+        own.wanted_for(demand) < own.held()
+    }
+
+    /// Takes from the gate what the machine would give back. Only then is certain what is in use: a
+    /// session may have been admitted on it since the gate was looked at, and keeps it. Gives back
+    /// the demand that holds.
+    fn give_up(&mut self, mut demand: u32) -> Result<u32, ServeError> {
+        let Parts { machine, draw, .. } = &mut self.parts;
+        let own = machine.own();
+        loop {
+            let kept = own.wanted_for(demand).min(own.held());
+            draw.publish(kept)?;
+            let again = draw.demand(Instant::now());
+            // Each time round something more is kept.
+            if kept == own.held() || own.wanted_for(again) <= kept {
+                return Ok(demand);
+            }
+            demand = again;
         }
     }
 

@@ -226,7 +226,7 @@ fn looked_at(path: &Path, backend: &FileBackend, units: &[Serial]) -> Result<Kep
     let last = units.iter().copied().find(|unit| rows.unit == unit.to_string());
     if last.is_none() {
         let found = format!("{KIND} of unit {}", rows.unit);
-        return Err(StoreError::Kind { path: path.to_owned(), found, wanted: "of this unit" });
+        return Err(StoreError::Kind { path: path.to_owned(), found, wanted: "this unit" });
     }
     Ok(Kept { last, ..rows.kept })
 }

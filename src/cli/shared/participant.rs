@@ -11,9 +11,7 @@ use super::place::{self, Opened, Place, PlaceArgs, address, moment, runtime};
 use super::server::{IdentityArgs, listen};
 use super::watch::Standing;
 use crate::cli::Failure;
-use crate::net::{
-    Backoff, Dial, Dialer, Fingerprint, Limits, Listen, PORT, Peer, Role, Secret,
-};
+use crate::net::{Backoff, Dial, Dialer, Fingerprint, Limits, Listen, PORT, Peer, Role, Secret};
 use crate::pool::{Backup, Membership, Participant};
 use crate::serve::{self, About, Machine, Wires};
 use crate::store::Device;
@@ -89,10 +87,8 @@ impl ParticipantCommand {
         let me = Peer { role, serial: own.serial };
         let told = kept.backup_address.filter(|_| self.follows());
         let given = (!self.backup.is_empty()).then(|| self.backup.join(", "));
-        let about = About {
-            server_address: Some(self.server.join(", ")),
-            backup_address: given.or(told),
-        };
+        let about =
+            About { server_address: Some(self.server.join(", ")), backup_address: given.or(told) };
         let machine = if self.as_backup {
             let backup = Backup::start(Duration::ZERO, own, kept.backup, kept.records);
             Machine::Backup(Box::new(backup))
@@ -158,7 +154,13 @@ impl ParticipantCommand {
     }
 }
 
-fn dial(address: &str, me: Peer, pin: Option<Fingerprint>, secret: Secret, backoff: Backoff) -> Dial {
+fn dial(
+    address: &str,
+    me: Peer,
+    pin: Option<Fingerprint>,
+    secret: Secret,
+    backoff: Backoff,
+) -> Dial {
     let address = address.to_owned();
     Dial { address, me, secret, server: None, pin, limits: Limits::default(), backoff }
 }

@@ -24,8 +24,8 @@ use super::watch::{Judge, Standing, Watch};
 use crate::cli::Failure;
 use crate::cli::operator::looked_at;
 use crate::gate::Gate;
-use crate::license::key::Serial;
 use crate::license::GroupMode;
+use crate::license::key::Serial;
 use crate::net::{Backoff, PORT, Secret};
 use crate::pool::{Appetite, Label, Membership, ParticipantConfig};
 use crate::serve::{About, Dial, Draw, Machine, Node, Order, Parts, Wires};
@@ -284,6 +284,8 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    // Whoever has the file read again means a unit that is active; one on standby goes on.
+    let _ = signal(SignalKind::hangup()).map_err(failed)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -330,7 +332,9 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 /// A server's address as a person types it: with the guides' port where none is given (G11).
 pub(super) fn address(text: &str) -> Result<String, String> {
     let wrong = || {
-        format!("`{text}` is no address; use HOST or HOST:PORT, an IPv6 address in brackets")
+        format!(
+            "`{text}` is no address; use HOST or HOST:PORT, with a port of 1 to 65535 and an IPv6 address in brackets"
+        )
     };
     let text = text.trim();
     let (host, port) = match text.rsplit_once(':') {

@@ -158,11 +158,7 @@ impl LicenseServer {
         place.run(role).await
     }
 
-    fn settings(
-        &self,
-        membership: Membership,
-        mate: Option<Serial>,
-    ) -> Result<Settings, Failure> {
+    fn settings(&self, membership: Membership, mate: Option<Serial>) -> Result<Settings, Failure> {
         let mut settings = Settings::new(size(self.size, membership)?)?;
         settings.mate = mate;
         settings.refresh = self.refresh;
