@@ -1,5 +1,6 @@
 //! How a command ends when it does not end well.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -28,6 +29,18 @@ pub(super) enum Failure {
     Told,
     /// Writing the output failed: exit status 1.
     Output(io::Error),
+}
+
+/// What went wrong, for a log.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) => error.fmt(f),
+            Self::NotUnderstood(why) | Self::Failed(why) => f.write_str(why),
+            Self::Told => Ok(()),
+            Self::Output(error) => error.fmt(f),
+        }
+    }
 }
 
 impl Failure {

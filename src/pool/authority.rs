@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::book::{Book, Terms, Verdict};
+use super::codec::Label;
 use super::event::{Event, Request};
 use super::message::{About, Claim, Grant, Message, Refusal, Role};
 use super::participant::Participant;
@@ -34,6 +35,7 @@ pub(super) struct Authority {
     pub(super) incarnation: u64,
     role: Role,
     pub(super) backup: Option<Serial>,
+    pub(super) backup_address: Option<Label>,
     pub(super) book: Book,
     /// Why nothing is granted, where nothing is.
     pub(super) closed: Option<Refusal>,
@@ -50,6 +52,7 @@ impl Authority {
             incarnation,
             role,
             backup: None,
+            backup_address: None,
             book: Book::new(terms),
             closed: Some(Refusal::NotActive),
             tallies: Tallies::default(),
@@ -180,7 +183,8 @@ impl Authority {
         };
         let message = match request {
             Request::Registration => {
-                Message::Welcome { role: self.role, backup: self.backup, grant }
+                let backup_address = self.backup_address.clone();
+                Message::Welcome { role: self.role, backup: self.backup, backup_address, grant }
             }
             _ => Message::Grant(grant),
         };

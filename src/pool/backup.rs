@@ -10,6 +10,7 @@ use super::event::Event;
 use super::message::{Message, Refusal, Report, Role, SyncAnswer, Update};
 use super::participant::{Participant, ParticipantConfig};
 use super::record::Record;
+use super::settings::Membership;
 use super::tally::Tallies;
 use super::{Change, DecodeError, Link, Output, Outputs, TAKEOVER};
 use crate::license::key::Serial;
@@ -168,6 +169,13 @@ impl Backup {
     pub fn set_demand(&mut self, now: Duration, sessions: u32) {
         self.tick(now);
         self.own.set_demand(self.now, sessions);
+        self.act();
+    }
+
+    /// Its licence changed; see [`Participant::set_membership`].
+    pub fn set_membership(&mut self, now: Duration, membership: Membership) {
+        self.tick(now);
+        self.own.set_membership(self.now, membership);
         self.act();
     }
 

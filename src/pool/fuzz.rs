@@ -143,7 +143,12 @@ fn a_message(numbers: &mut Numbers<'_>) -> Option<Message> {
         }
         1 => Message::Claim(claim(numbers)?),
         2 => Message::Transfer { of: serial(numbers.next()? % 5)?, claim: claim(numbers)? },
-        3 => Message::Welcome { role: Role::Backup, backup: None, grant: grant(numbers)? },
+        3 => Message::Welcome {
+            role: Role::Backup,
+            backup: None,
+            backup_address: None,
+            grant: grant(numbers)?,
+        },
         4 => Message::Grant(grant(numbers)?),
         5 => Message::Refused {
             incarnation: numbers.life()?,

@@ -236,6 +236,8 @@ pub enum Message {
         role: Role,
         /// The backup server, if there is one.
         backup: Option<Serial>,
+        /// Where it is reached, by the server's configuration (G15).
+        backup_address: Option<Label>,
         /// What the participant has.
         grant: Grant,
     },
@@ -281,10 +283,11 @@ impl Message {
                 write_claim(claim, &mut to);
                 to.serial(*of);
             }
-            Self::Welcome { role, backup, grant } => {
+            Self::Welcome { role, backup, backup_address, grant } => {
                 write_grant(grant, &mut to);
                 to.flag(*role == Role::Backup);
                 to.option(*backup, Writer::serial);
+                to.option(backup_address.as_ref(), Writer::label);
             }
             Self::Grant(grant) => write_grant(grant, &mut to),
             Self::Refused { incarnation, number, reason } => {
@@ -352,7 +355,9 @@ impl Message {
             4 => {
                 let grant = read_grant(from)?;
                 let role = if from.flag("role")? { Role::Backup } else { Role::Main };
-                Self::Welcome { role, backup: from.option("backup", Reader::serial)?, grant }
+                let backup = from.option("backup", Reader::serial)?;
+                let backup_address = from.option("backup's address", Reader::label)?;
+                Self::Welcome { role, backup, backup_address, grant }
             }
             5 => Self::Grant(read_grant(from)?),
             6 => Self::Refused {

@@ -125,6 +125,7 @@ pub struct Participant {
     told: u32,
     held: u32,
     high: u32,
+    backup_address: Option<Label>,
     standby: bool,
     transfer_of: Option<Serial>,
     /// When the last claim that was answered was sent: the hold counts from there.
@@ -154,6 +155,7 @@ impl Participant {
             told: 0,
             held: 0,
             high: 0,
+            backup_address: None,
             standby: false,
             transfer_of: None,
             contact: now,
@@ -172,6 +174,19 @@ impl Participant {
     /// Shared sessions that it wants in all.
     pub const fn wanted(&self) -> u32 {
         self.want
+    }
+
+    /// Shared sessions that it would want if so many sessions were in use or asked for.
+    ///
+    /// A caller whose gate admits meanwhile takes what it would give back from the gate first, and
+    /// looks again what is in use, before it says that so few are: see
+    /// [`set_demand`](Self::set_demand).
+    pub fn wanted_for(&self, demand: u32) -> u32 {
+        if self.standby {
+            return 0;
+        }
+        let (local, room) = (self.config.membership.local(), self.room());
+        self.config.appetite.want(self.want, demand, local, room)
     }
 
     /// The most shared sessions that it ever held.
@@ -195,6 +210,11 @@ impl Participant {
             Service::Registered(server) => Some(server),
             Service::None | Service::Registering(_) => None,
         }
+    }
+
+    /// Where the main server says that its backup is reached.
+    pub const fn backup_address(&self) -> Option<&Label> {
+        self.backup_address.as_ref()
     }
 
     /// Messages, by request.
@@ -273,7 +293,12 @@ impl Participant {
     pub fn handle_message(&mut self, now: Duration, from: Serial, message: &Message) {
         self.tick(now);
         match message {
-            Message::Welcome { role, grant, .. } => self.granted(from, grant, Some(*role)),
+            Message::Welcome { role, grant, backup_address, .. } => {
+                self.granted(from, grant, Some(*role));
+                if *role == Role::Main && self.server() == Some(from) {
+                    self.backup_address.clone_from(backup_address);
+                }
+            }
             Message::Grant(grant) => self.granted(from, grant, None),
             Message::Refused { incarnation, number, reason } => {
                 self.refused(from, *incarnation, *number, *reason);
@@ -340,12 +365,8 @@ impl Participant {
 
     /// What is no longer wanted is no longer held, before anyone is told.
     fn update_want(&mut self) {
-        let (local, room) = (self.config.membership.local(), self.room());
-        self.want = if self.standby {
-            0
-        } else {
-            self.config.appetite.want(self.want, self.demand, local, room)
-        };
+        let local = self.config.membership.local();
+        self.want = self.wanted_for(self.demand);
         self.used = self.demand.saturating_sub(local).min(self.held);
         if self.held > self.want {
             self.hold(self.want);

@@ -10,7 +10,7 @@ use super::event::Event;
 use super::message::{Message, Refusal, Report, Role, SyncAnswer, Update};
 use super::participant::{Participant, ParticipantConfig};
 use super::record::Record;
-use super::settings::{Settings, SettingsError};
+use super::settings::{Membership, Settings, SettingsError};
 use super::tally::Tallies;
 use super::{DecodeError, Link, Output, Outputs, SYNC_INTERVAL, TAKEOVER};
 use crate::license::key::Serial;
@@ -100,6 +100,7 @@ impl Server {
         };
         let mut authority = Authority::new(own.serial, own.incarnation, Role::Main, terms);
         authority.backup = settings.backup.map(|backup| backup.primary);
+        authority.backup_address.clone_from(&settings.backup_address);
         saved.into_iter().for_each(|record| authority.book.adopt(now, record));
         let _ = authority.book.take_unsaved();
         let knows_participants = authority.book.records().next().is_some();
@@ -180,6 +181,21 @@ impl Server {
         self.act();
     }
 
+    /// Its licence changed; see [`Participant::set_membership`].
+    pub fn set_membership(&mut self, now: Duration, membership: Membership) {
+        self.tick(now);
+        self.own.set_membership(self.now, membership);
+        self.act();
+    }
+
+    /// The unit has the place of another one of its pair: what that one drew on the pool itself
+    /// moves to this one; see [`Participant::take_over`].
+    pub fn take_over(&mut self, now: Duration, of: Serial) {
+        self.tick(now);
+        self.own.take_over(self.now, of);
+        self.act();
+    }
+
     /// A link to the backup went up or down. Those of participants need not be told: who is silent
     /// is lost after three intervals, and no earlier (G30).
     pub fn handle_link(&mut self, now: Duration, peer: Serial, link: Link) {
@@ -190,6 +206,22 @@ impl Server {
             backup.next_update = if link == Link::Up { now } else { now + SYNC_INTERVAL };
         }
         self.act();
+    }
+
+    /// The pool has another size from now on. With fewer sessions than are granted nobody loses any,
+    /// and none are granted until enough are given back.
+    ///
+    /// # Errors
+    ///
+    /// Where no licence of this size is sold, or more is reserved.
+    pub fn set_size(&mut self, now: Duration, size: u32) -> Result<(), SettingsError> {
+        self.tick(now);
+        let settings = Settings { size, ..self.settings.clone() };
+        settings.check(self.authority.serial)?;
+        self.settings = settings;
+        self.authority.book.terms.size = size;
+        self.act();
+        Ok(())
     }
 
     /// A message came from `from`.

@@ -40,6 +40,8 @@ pub struct Settings {
     pub overlap: Option<u32>,
     /// The backup server.
     pub backup: Option<BackupId>,
+    /// Where participants reach the backup (G15), which they are told when they register.
+    pub backup_address: Option<Label>,
     /// The other unit of the server's failover pair: it has the server's own licence and becomes
     /// the server, so it cannot be the backup (G66, G77).
     pub mate: Option<Serial>,
@@ -121,6 +123,7 @@ impl Settings {
             refresh: Duration::from_secs(30),
             overlap: None,
             backup: None,
+            backup_address: None,
             mate: None,
             most_participants: 100_000,
             allotments: BTreeMap::new(),

@@ -12,8 +12,9 @@ use crate::license::{Limit, RunningLicense};
 /// whoever was refused tries again.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// How often the gate is looked at. Two reads; no admission waits for it.
-pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// How often the gate is looked at. Two reads; no admission waits for it. A need is noticed after
+/// half of it on average, which is part of the time from need to grant.
+pub(super) const LOOK: Duration = Duration::from_millis(2);
 
 /// The gate of the unit and the unit's own licence.
 ///
@@ -23,6 +24,8 @@ pub(super) const LOOK: Duration = Duration::from_millis(10);
 pub struct Draw {
     gate: Gate,
     own: RunningLicense,
+    /// Shared sessions that are held.
+    shared: u32,
     refused: Refused,
 }
 
@@ -35,12 +38,19 @@ impl Draw {
     pub fn new(gate: Gate, own: RunningLicense) -> Result<Self, PublishError> {
         gate.publish(own.clone().with_shared(0))?;
         let seen = gate.usage(Limit::Anyconnect).refused;
-        Ok(Self { gate, own, refused: Refused { seen, recent: VecDeque::new() } })
+        Ok(Self { gate, own, shared: 0, refused: Refused { seen, recent: VecDeque::new() } })
     }
 
     /// So many shared sessions are held.
-    pub(super) fn publish(&self, sessions: u32) -> Result<(), PublishError> {
+    pub(super) fn publish(&mut self, sessions: u32) -> Result<(), PublishError> {
+        self.shared = sessions;
         self.gate.publish(self.own.clone().with_shared(sessions))
+    }
+
+    /// The unit has another licence of its own.
+    pub(super) fn publish_own(&mut self, own: RunningLicense) -> Result<(), PublishError> {
+        self.own = own;
+        self.publish(self.shared)
     }
 
     /// Sessions in use, and those that were asked for just now in vain.
@@ -98,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_gate_admits_what_is_held_and_no_more() {
-        let draw = draw();
+        let mut draw = draw();
         let gate = draw.gate().clone();
         let mut worker = gate.worker();
         let mut held = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::license::key::Serial;
 use crate::net::{Peer, Role};
-use crate::pool::{Backup, DecodeError, Link, Message, Output, Participant, Server};
+use crate::pool::{Backup, DecodeError, Link, Membership, Message, Output, Participant, Server};
 
 /// What a unit does for the shared licence, as its machine does it.
 #[derive(Debug)]
@@ -95,6 +95,33 @@ impl Machine {
             Self::Server(server) => server.handle_garbage(now, from, error),
             Self::Backup(backup) => backup.handle_garbage(now, from, error),
             Self::Participant(_) => {}
+        }
+    }
+
+    /// The unit's licence is another one. A server's may be for another number of sessions, which is
+    /// told where it cannot be.
+    pub(super) fn set_membership(
+        &mut self,
+        now: Duration,
+        membership: Membership,
+        size: Option<u32>,
+    ) {
+        if let (Self::Server(server), Some(size)) = (&mut *self, size)
+            && size != server.settings().size
+        {
+            // What is sold is what a key can be for, and what is reserved stays as it was.
+            let _ = server.set_size(now, size);
+        }
+        each!(self, it => it.set_membership(now, membership));
+    }
+
+    /// The unit is the active one of its pair now, after the unit `of`.
+    pub(super) fn take_over(&mut self, now: Duration, of: Serial) {
+        match self {
+            Self::Server(server) => server.take_over(now, of),
+            Self::Participant(participant) => participant.take_over(now, of),
+            // What the other unit drew on the pool itself comes back when it is not heard of.
+            Self::Backup(_) => {}
         }
     }
 

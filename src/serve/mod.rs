@@ -17,10 +17,18 @@
 //!
 //! No admission waits for the network. The sessions that are held are part of the gate's licence
 //! ([`RunningLicense::with_shared`](crate::RunningLicense::with_shared)); the task looks at the
-//! gate every 10 ms and tells the machine what is in use, and what was refused lately. The machine
+//! gate every 2 ms and tells the machine what is in use, and what was refused lately. The machine
 //! asks for more when fewer than [`Appetite::ahead`](crate::pool::Appetite) are free, and every
 //! change reaches the gate through [`Gate::publish`](crate::Gate::publish): a grant when it
-//! arrives, and what is given back before the server hears of it.
+//! arrives, and what is given back before the server hears of it. The gate admits meanwhile, so
+//! what is to be given back is first taken from it, and given back if it is not in use *then*: all
+//! gates together never admit more than their own licences and the pool.
+//!
+//! # What changes meanwhile
+//!
+//! A unit that runs is given [`Order`]s: its licence changed, or it is the active unit of its
+//! failover pair from now on. A participant is told by the server where the backup is, and connects
+//! to it ([`Parts::dial`]).
 //!
 //! # Trials
 //!
@@ -32,6 +40,7 @@ mod clock;
 mod draw;
 mod machine;
 mod node;
+mod order;
 mod report;
 mod window;
 mod wires;
@@ -42,13 +51,14 @@ use std::path::PathBuf;
 
 pub use draw::Draw;
 pub use machine::Machine;
-pub use node::{Node, Parts};
+pub use node::{Dial, Node, Parts};
+pub use order::Order;
 pub use report::{About, BackupUnit, Client, Denied, Device, Messages, Network, Pool, Report};
 pub use window::ask;
 pub use wires::Wires;
 
 use crate::gate::PublishError;
-use crate::net::{Cause, Peer, Refused};
+use crate::net::{Cause, NetError, Peer, Refused};
 use crate::pool::{Event, Severity};
 use crate::store::StoreError;
 
@@ -62,6 +72,12 @@ pub enum ServeError {
     /// The task that writes the books was ended.
     #[error("writing the books was interrupted; start again")]
     Interrupted,
+    /// Something is to be stored and there are no books.
+    #[error("a unit without books has something to store; give it books")]
+    NoBooks,
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// The gate is one for another model.
     #[error(transparent)]
     Publish(#[from] PublishError),

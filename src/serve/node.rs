@@ -5,24 +5,30 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::clock::Clock;
 use super::draw::{Draw, LOOK};
 use super::machine::{Machine, Side};
+use super::order::Order;
 use super::report::{About, Report};
 use super::window::{Asking, Window};
 use super::wires::Wires;
 use super::{Entry, ServeError};
-use crate::net::Event;
-use crate::pool::{Change, Link, Message, Output};
+use crate::net::{Dialer, Event, NetError};
+use crate::pool::{Change, Label, Link, Message, Output};
 use crate::store::Books;
 
 /// Events that are taken together before anything is stored and sent: one wait for the disk serves
 /// all of them.
 const TOGETHER: usize = 256;
+
+/// How often sessions are given back at most. What comes and goes faster stays here.
+const GIVE_BACK: Duration = Duration::from_millis(200);
 
 /// What a [`Node`] is made of.
 pub struct Parts {
@@ -31,10 +37,16 @@ pub struct Parts {
     /// How many times as fast as the clock the machine's time passes: 1, but for trials. Every unit
     /// of one shared licence needs the same.
     pub pace: NonZeroU32,
-    /// Where it is remembered.
-    pub books: Arc<Books>,
+    /// Where it is remembered; none for a unit that has nothing to remember, as a participant on
+    /// standby.
+    pub books: Option<Arc<Books>>,
     /// Its connections.
     pub wires: Wires,
+    /// Connects to the backup at the address that the server tells; none where the unit does not
+    /// have to, or is told another way.
+    pub dial: Option<Dial>,
+    /// What it is told while it runs.
+    pub orders: mpsc::UnboundedReceiver<Order>,
     /// The gate beside it.
     pub draw: Draw,
     /// The socket where it can be asked.
@@ -44,6 +56,9 @@ pub struct Parts {
     /// Who is told what happens.
     pub log: Box<dyn FnMut(&Entry) + Send>,
 }
+
+/// Begins to connect to an address.
+pub type Dial = Box<dyn Fn(&str) -> Result<Dialer, NetError> + Send>;
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,16 +70,20 @@ impl fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Node {
     parts: Parts,
-    books: Arc<Books>,
     clock: Clock,
+    /// Where the backup is, by the server's word.
+    backup: Option<Label>,
     /// What the gate needed when it was looked at last.
     demand: u32,
+    /// When it was found to need so little less that something was given back.
+    gave_back: Instant,
 }
 
 /// What woke the task.
 enum Woken {
     Event(Side, Event),
     Asked(Asking),
+    Told(Order),
     Look,
     Due,
     Stop,
@@ -74,7 +93,7 @@ impl Node {
     /// The machine's time begins now. Needs a tokio runtime with time and input and output.
     pub fn new(parts: Parts) -> Self {
         let clock = Clock::start(parts.pace);
-        Self { books: Arc::clone(&parts.books), parts, clock, demand: 0 }
+        Self { parts, clock, backup: None, demand: 0, gave_back: Instant::now() }
     }
 
     /// Runs until `stop` is ready, then gives back what can be given back and ends.
@@ -85,6 +104,10 @@ impl Node {
     /// be started again as after a crash. When the window cannot be opened.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let window = Window::open(&self.parts.window)?;
+        if let (Some(dial), Some(known)) = (&self.parts.dial, &self.parts.about.backup_address) {
+            self.backup = known.parse().ok();
+            self.parts.wires.dial_backup(dial(known)?);
+        }
         self.until(stop, &window).await?;
         drop(window);
         self.parts.machine.stand_by(self.clock.now());
@@ -108,6 +131,7 @@ impl Node {
                 () = &mut stop => Woken::Stop,
                 (side, event) = self.parts.wires.next() => Woken::Event(side, event),
                 asking = window.next() => Woken::Asked(asking),
+                Some(order) = self.parts.orders.recv() => Woken::Told(order),
                 _ = look.tick() => Woken::Look,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
             };
@@ -118,7 +142,8 @@ impl Node {
                     self.hear_what_is_ready().await;
                 }
                 Woken::Asked(asking) => asking.answer(self.report()),
-                Woken::Look => self.look(),
+                Woken::Told(order) => self.obey(order)?,
+                Woken::Look => self.look()?,
                 Woken::Due => self.parts.machine.handle_timeout(self.clock.now()),
             }
         }
@@ -157,12 +182,85 @@ impl Node {
         }
     }
 
-    /// Tells the machine what the gate needs, where that changed.
-    fn look(&mut self) {
-        let demand = self.parts.draw.demand(Instant::now());
-        if demand != self.demand {
-            self.demand = demand;
-            self.parts.machine.set_demand(self.clock.now(), demand);
+    /// What its own licence allows is published before the machine tells anyone.
+    fn obey(&mut self, order: Order) -> Result<(), ServeError> {
+        let now = self.clock.now();
+        match order {
+            Order::License { own, membership, size } => {
+                self.parts.draw.publish_own(*own)?;
+                self.parts.machine.set_membership(now, membership, size);
+            }
+            Order::TakeOver { of } => {
+                // The sessions that are there are what has to be moved.
+                self.look()?;
+                self.parts.machine.take_over(now, of);
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects to the backup where the server says that it is.
+    fn follow_the_backup(&mut self) -> Result<(), ServeError> {
+        let Parts { machine, wires, dial, books, about, .. } = &mut self.parts;
+        let (Some(dial), Some(told)) = (dial, machine.own().backup_address()) else {
+            return Ok(());
+        };
+        if self.backup.as_ref() == Some(told) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        about.backup_address = Some(told.to_string());
+        self.backup = Some(told.clone());
+        let dialer = dial(told.as_str())?;
+        if let Some(books) = books {
+            books.note_backup(told.as_str())?;
+        }
+        for peer in wires.dial_backup(dialer) {
+            machine.handle_link(now, peer, Link::Down);
+        }
+        Ok(())
+    }
+
+    /// Tells the machine what the gate needs, where that changed. More is told at once, and what is
+    /// given back at most every [`GIVE_BACK`].
+    fn look(&mut self) -> Result<(), ServeError> {
+        let now = Instant::now();
+        let mut demand = self.parts.draw.demand(now);
+        if demand == self.demand {
+            return Ok(());
+        }
+        if self.would_give_back(demand) {
+            if now.saturating_duration_since(self.gave_back) < GIVE_BACK {
+                return Ok(());
+            }
+            self.gave_back = now;
+            demand = self.give_up(demand)?;
+        }
+        self.demand = demand;
+        self.parts.machine.set_demand(self.clock.now(), demand);
+        Ok(())
+    }
+
+    fn would_give_back(&self, demand: u32) -> bool {
+        let own = self.parts.machine.own();
+        own.wanted_for(demand) < own.held()
+    }
+
+    /// Takes from the gate what the machine would give back. Only then is certain what is in use: a
+    /// session may have been admitted on it since the gate was looked at, and keeps it. Gives back
+    /// the demand that holds.
+    fn give_up(&mut self, mut demand: u32) -> Result<u32, ServeError> {
+        let Parts { machine, draw, .. } = &mut self.parts;
+        let own = machine.own();
+        loop {
+            let kept = own.wanted_for(demand).min(own.held());
+            draw.publish(kept)?;
+            let again = draw.demand(Instant::now());
+            // Each time round something more is kept.
+            if kept == own.held() || own.wanted_for(again) <= kept {
+                return Ok(demand);
+            }
+            demand = again;
         }
     }
 
@@ -177,7 +275,8 @@ impl Node {
             }
         }
         if !changes.is_empty() {
-            save(Arc::clone(&self.books), changes).await?;
+            let books = self.parts.books.as_ref().ok_or(ServeError::NoBooks)?;
+            save(Arc::clone(books), changes).await?;
         }
         for output in others {
             match output {
@@ -187,7 +286,7 @@ impl Node {
                 Output::Save(_) => {}
             }
         }
-        Ok(())
+        self.follow_the_backup()
     }
 
     fn report(&self) -> Report {

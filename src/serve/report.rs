@@ -221,7 +221,11 @@ impl Report {
             Machine::Backup(backup) => {
                 "backup".clone_into(&mut report.role);
                 report.serving = backup.is_serving();
-                report.pool = Some(pool(backup.usage(), backup.oversubscription_bound()));
+                // Until it serves, the pool is what the server said last.
+                let (usage, size) = (backup.usage(), backup.state().size);
+                let granted = u32::try_from(usage.granted).unwrap_or(u32::MAX);
+                let usage = PoolUsage { size, free: size.saturating_sub(granted), ..usage };
+                report.pool = Some(pool(usage, backup.oversubscription_bound()));
                 if report.serving {
                     report.messages = messages(backup.tallies());
                 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::machine::Side;
 use crate::license::key::Serial;
-use crate::net::{Counts, Dialer, Event, Listener};
+use crate::net::{Counts, Dialer, Event, Listener, Peer, Role};
 
 /// The listener and the dialers of a unit, and by which of them each peer is reached.
 #[derive(Debug, Default)]
@@ -16,13 +16,15 @@ pub struct Wires {
     pub listener: Option<Listener>,
     /// The servers: first the main one.
     pub dialers: Vec<Dialer>,
-    sides: HashMap<Serial, Side>,
+    sides: HashMap<Serial, (Side, Role)>,
+    /// Which of the dialers is for the backup that the server told of.
+    told: Option<usize>,
 }
 
 impl Wires {
     /// A unit that listens, dials, or both.
     pub fn new(listener: Option<Listener>, dialers: Vec<Dialer>) -> Self {
-        Self { listener, dialers, sides: HashMap::new() }
+        Self { listener, dialers, sides: HashMap::new(), told: None }
     }
 
     /// The next event of any of them. Dropping the future before it is ready loses nothing.
@@ -30,9 +32,9 @@ impl Wires {
         let (side, event) = first(&mut self.listener, &mut self.dialers).await;
         match &event {
             Event::Up(peer) => {
-                self.sides.insert(peer.serial, side);
+                self.sides.insert(peer.serial, (side, peer.role));
             }
-            Event::Down(peer, _) if self.sides.get(&peer.serial) == Some(&side) => {
+            Event::Down(peer, _) if self.sides.get(&peer.serial).is_some_and(|it| it.0 == side) => {
                 self.sides.remove(&peer.serial);
             }
             _ => {}
@@ -43,14 +45,30 @@ impl Wires {
     /// Sends a frame where there is a link for it; a machine sends again what was lost.
     pub(super) fn send(&mut self, to: Serial, frame: Vec<u8>) {
         let sent = match (self.sides.get(&to), &mut self.listener) {
-            (Some(&Side::In), Some(listener)) => listener.send(&to, frame),
-            (Some(&Side::Out(index)), _) => {
+            (Some(&(Side::In, _)), Some(listener)) => listener.send(&to, frame),
+            (Some(&(Side::Out(index), _)), _) => {
                 self.dialers.get_mut(index).map_or(Ok(()), |dialer| dialer.send(&to, frame))
             }
             _ => Ok(()),
         };
         // A peer that is gone or too far behind is told of by its `Down`.
         drop(sent);
+    }
+
+    /// Connects to the backup besides, or elsewhere than before. Gives back who is no longer
+    /// connected for that.
+    pub(super) fn dial_backup(&mut self, dialer: Dialer) -> Vec<(Peer, Side)> {
+        let index = *self.told.get_or_insert(self.dialers.len());
+        let side = Side::Out(index);
+        let gone = self.sides.iter().filter(|(_, it)| it.0 == side);
+        let gone: Vec<_> =
+            gone.map(|(&serial, &(_, role))| (Peer { role, serial }, side)).collect();
+        self.sides.retain(|_, it| it.0 != side);
+        match self.dialers.get_mut(index) {
+            Some(before) => *before = dialer,
+            None => self.dialers.push(dialer),
+        }
+        gone
     }
 
     /// Peers that are connected.

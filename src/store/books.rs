@@ -28,6 +28,7 @@ const FORMAT_ROW: &str = "format";
 const UNIT_ROW: &str = "unit";
 const LIFE_ROW: &str = "incarnation";
 const BACKUP_ROW: &str = "backup";
+const ADDRESS_ROW: &str = "backup-address";
 
 /// What was remembered of earlier lives, and the number of the new one.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -38,6 +39,10 @@ pub struct Kept {
     pub backup: Option<BackupState>,
     /// Every participant's record.
     pub records: Vec<Record>,
+    /// The unit whose books they were before: another one than now where the two are a pair.
+    pub last: Option<Serial>,
+    /// Where a participant was told that the backup is.
+    pub backup_address: Option<String>,
 }
 
 /// The file of a unit's part in a shared licence, held by one process.
@@ -76,10 +81,43 @@ impl Books {
     /// When another process has the file, it is another unit's or no books, damaged, newer than
     /// this software, or the system refuses. It is left as it is.
     pub fn open(path: &Path, unit: Serial, least: u64) -> Result<(Self, Kept), StoreError> {
+        Self::open_of_pair(path, &[unit], unit, least)
+    }
+
+    /// The same for books that two `units` of a failover pair have together, the active one of them
+    /// at a time: the other finds them in use until the process that has them ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Books::open`].
+    pub fn open_of_pair(
+        path: &Path,
+        units: &[Serial],
+        unit: Serial,
+        least: u64,
+    ) -> Result<(Self, Kept), StoreError> {
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, unit, least),
-            _ => reopen(path, unit, least),
+            _ => reopen(path, units, unit, least),
         }
+    }
+
+    /// Notes where a participant was told that the backup is. It is no harm if that is lost.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn note_backup(&self, address: &str) -> Result<(), StoreError> {
+        let written = || -> Result<(), Fault> {
+            let transaction = self.database.begin_write()?;
+            transaction.open_table(HEAD)?.insert(ADDRESS_ROW, address.as_bytes())?;
+            Ok(transaction.commit()?)
+        };
+        written().map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: Fault) -> StoreError {
+        StoreError::System { path: self.path.clone(), error: io::Error::other(error) }
     }
 
     /// Makes changes durable, all of them or none. It waits for the disk.
@@ -110,11 +148,7 @@ impl Books {
             drop((records, head));
             Ok(transaction.commit()?)
         };
-        let path = &self.path;
-        written().map_err(|error| StoreError::System {
-            path: path.clone(),
-            error: io::Error::other(error),
-        })
+        written().map_err(|error| self.refused(error))
     }
 }
 
@@ -142,7 +176,12 @@ fn create(path: &Path, unit: Serial, least: u64) -> Result<(Books, Kept), StoreE
     Ok((Books { path: path.to_owned(), database }, kept))
 }
 
-fn reopen(path: &Path, unit: Serial, least: u64) -> Result<(Books, Kept), StoreError> {
+fn reopen(
+    path: &Path,
+    units: &[Serial],
+    unit: Serial,
+    least: u64,
+) -> Result<(Books, Kept), StoreError> {
     let system = |error| StoreError::System { path: path.to_owned(), error };
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(system)?;
     let metadata = file.metadata().map_err(system)?;
@@ -150,7 +189,7 @@ fn reopen(path: &Path, unit: Serial, least: u64) -> Result<(Books, Kept), StoreE
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
     let backend = held(path, file)?;
-    let kept = looked_at(path, &backend, unit)?;
+    let kept = looked_at(path, &backend, units)?;
     let kept = Kept { incarnation: kept.incarnation.saturating_add(1).max(least), ..kept };
     let database = begun(path, backend, unit, kept.incarnation)?;
     Ok((Books { path: path.to_owned(), database }, kept))
@@ -167,7 +206,7 @@ fn held(path: &Path, file: fs::File) -> Result<FileBackend, StoreError> {
 }
 
 /// What a copy in memory says, where a damaged file can do no harm.
-fn looked_at(path: &Path, backend: &FileBackend, unit: Serial) -> Result<Kept, StoreError> {
+fn looked_at(path: &Path, backend: &FileBackend, units: &[Serial]) -> Result<Kept, StoreError> {
     let system = |error| StoreError::System { path: path.to_owned(), error };
     let damaged = |why: String| StoreError::Damaged { path: path.to_owned(), why };
     let len = usize::try_from(backend.len().map_err(system)?).unwrap_or(usize::MAX);
@@ -184,11 +223,12 @@ fn looked_at(path: &Path, backend: &FileBackend, unit: Serial) -> Result<Kept, S
     if rows.format > FORMAT {
         return Err(StoreError::Newer { path: path.to_owned(), format: rows.format });
     }
-    if rows.unit != unit.to_string() {
+    let last = units.iter().copied().find(|unit| rows.unit == unit.to_string());
+    if last.is_none() {
         let found = format!("{KIND} of unit {}", rows.unit);
-        return Err(StoreError::Kind { path: path.to_owned(), found, wanted: "of this unit" });
+        return Err(StoreError::Kind { path: path.to_owned(), found, wanted: "this unit" });
     }
-    Ok(rows.kept)
+    Ok(Kept { last, ..rows.kept })
 }
 
 struct Rows {
@@ -223,7 +263,9 @@ fn read(bytes: Zeroizing<Vec<u8>>) -> Result<Option<Rows>, Fault> {
     let backup = backup.transpose()?.map(BackupState::from);
     let records = records.iter()?.map(|row| Ok(Record::decode(row?.1.value())?));
     let records = records.collect::<Result<_, Fault>>()?;
-    Ok(Some(Rows { format, unit, kept: Kept { incarnation, backup, records } }))
+    let backup_address = text(ADDRESS_ROW)?;
+    let kept = Kept { incarnation, backup, records, last: None, backup_address };
+    Ok(Some(Rows { format, unit, kept }))
 }
 
 /// The database with the head of this life.

@@ -12,6 +12,7 @@ mod explain;
 mod failover;
 mod failover_model;
 mod gate;
+mod handover;
 mod keys;
 mod license;
 mod models;

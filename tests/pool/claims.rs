@@ -171,7 +171,7 @@ fn last_claim(participant: &mut Participant) -> Option<Claim> {
 fn welcome(incarnation: u64, number: u64, granted: u32) -> Message {
     let refresh = Duration::from_secs(30);
     let grant = Grant { server: 1, incarnation, number, granted, refresh };
-    Message::Welcome { role: Role::Main, backup: None, grant }
+    Message::Welcome { role: Role::Main, backup: None, backup_address: None, grant }
 }
 
 #[test]

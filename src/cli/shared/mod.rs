@@ -6,6 +6,7 @@ mod place;
 mod secret;
 mod server;
 mod show;
+mod watch;
 
 use std::io::Write;
 use std::path::Path;

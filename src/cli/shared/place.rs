@@ -1,27 +1,38 @@
 //! What the server and the participant have in common: the unit, its files, its secret, its run.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
+use std::future::pending;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::load::LoadArgs;
 use super::secret;
+use super::watch::{Judge, Standing, Watch};
 use crate::cli::Failure;
 use crate::cli::operator::looked_at;
 use crate::gate::Gate;
-use crate::license::RunningLicense;
-use crate::net::{Backoff, Secret};
+use crate::license::GroupMode;
+use crate::license::key::Serial;
+use crate::net::{Backoff, PORT, Secret};
 use crate::pool::{Appetite, Label, Membership, ParticipantConfig};
-use crate::serve::{About, Draw, Entry, Machine, Node, Parts, Wires};
-use crate::store::{Books, Device, Kept};
+use crate::serve::{About, Dial, Draw, Machine, Node, Order, Parts, Wires};
+use crate::store::{Books, Device, Kept, StoreError};
+
+/// How often a unit on standby looks whether it is needed.
+const STANDBY_LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct PlaceArgs {
@@ -29,6 +40,10 @@ pub(super) struct PlaceArgs {
     /// read; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
+    /// Which unit of its failover pair this is [default: the first]. The unit that is started first
+    /// is the active one; the other one is on standby until that one ends
+    #[arg(long, value_name = "SERIAL")]
+    unit: Option<Serial>,
     /// The unit's name in the server's lists [default: the machine's]
     #[arg(long)]
     hostname: Option<String>,
@@ -52,38 +67,97 @@ pub(super) struct Place {
     state: PathBuf,
     pub(super) device: Device,
     pub(super) secret: Secret,
+    /// Which unit of its failover pair this is.
+    pub(super) serial: Serial,
+    /// The other unit of the pair.
+    pub(super) mate: Option<Serial>,
+}
+
+/// What the books said when they were opened.
+pub(super) struct Opened {
+    pub(super) books: Books,
+    pub(super) kept: Kept,
+    /// Whether the other unit of the pair had them until now.
+    pub(super) waited: bool,
+}
+
+impl Opened {
+    /// The unit whose place this one has: the last that had the books.
+    pub(super) fn predecessor(&self, serial: Serial) -> Option<Serial> {
+        self.kept.last.filter(|last| *last != serial)
+    }
 }
 
 impl Place {
     pub(super) fn of(args: &PlaceArgs, state: &Path) -> Result<Self, Failure> {
         let device = looked_at(state)?;
+        let units: Vec<Serial> = device.members().iter().map(|it| *it.ring.serial()).collect();
+        let serial = args.unit.unwrap_or(units[0]);
+        if !units.contains(&serial) {
+            let known: Vec<_> = units.iter().map(ToString::to_string).collect();
+            return Err(Failure::Failed(format!(
+                "{serial} is no unit of `{}`, which is of {}; `configure \
+                 failover=active-standby --mate FILE` forms a pair",
+                state.display(),
+                known.join(" and "),
+            )));
+        }
+        let pair = device.group().is_some_and(|it| it.mode() == GroupMode::ActiveStandby);
+        let mate = units.iter().copied().find(|unit| pair && *unit != serial);
         let secret = secret::read(&args.secret_file)?;
-        Ok(Self { args: args.clone(), state: state.to_owned(), device, secret })
+        Ok(Self { args: args.clone(), state: state.to_owned(), device, secret, serial, mate })
     }
 
-    /// The licence in force on the unit.
-    pub(super) fn license(&self) -> RunningLicense {
-        self.device.running(self.device.configuration())
+    /// Opens the books. Nothing where the other unit of the pair has them.
+    fn open(&self) -> Result<Option<Opened>, Failure> {
+        let units: Vec<Serial> = [self.serial].into_iter().chain(self.mate).collect();
+        let path = beside(&self.state, "shared");
+        match Books::open_of_pair(&path, &units, self.serial, moment()) {
+            Ok((books, kept)) => Ok(Some(Opened { books, kept, waited: false })),
+            Err(StoreError::InUse { .. }) if self.mate.is_some() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// The books, and the unit in the new life that begins in them.
-    pub(super) fn begin(
+    /// Opens the books, on standby until the other unit of the pair has ended. Nothing where this
+    /// one is told to end before.
+    pub(super) async fn books(&self, out: &mut impl Write) -> Result<Option<Opened>, Failure> {
+        if let Some(opened) = self.open()? {
+            return Ok(Some(opened));
+        }
+        writeln!(out, "{} on standby, until the active unit of its pair ends", self.serial)?;
+        out.flush()?;
+        let mut stop = pin!(stop_signal()?);
+        loop {
+            tokio::select! {
+                () = &mut stop => return Ok(None),
+                () = sleep(STANDBY_LOOK) => {}
+            }
+            if let Some(opened) = self.open()? {
+                return Ok(Some(Opened { waited: true, ..opened }));
+            }
+        }
+    }
+
+    /// The books of a participant, which is a participant on standby where it cannot have them.
+    pub(super) fn books_or_standby(&self) -> Result<Option<Opened>, Failure> {
+        self.open()
+    }
+
+    /// The unit as a participant, in the life of this number.
+    pub(super) fn own(
         &self,
         membership: Membership,
+        incarnation: u64,
         ahead: u32,
-    ) -> Result<(Books, Kept, ParticipantConfig), Failure> {
-        let serial = *self.device.ring().serial();
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let least = u64::try_from(since.as_millis()).unwrap_or_default();
-        let (books, kept) = Books::open(&beside(&self.state, "shared"), serial, least)?;
-        let own = ParticipantConfig {
-            serial,
-            incarnation: kept.incarnation,
+    ) -> Result<ParticipantConfig, Failure> {
+        Ok(ParticipantConfig {
+            serial: self.serial,
+            incarnation,
             hostname: self.hostname()?,
             membership,
             appetite: Appetite { ahead: self.args.ahead.unwrap_or(ahead), keep: self.args.keep },
-        };
-        Ok((books, kept, own))
+        })
     }
 
     fn hostname(&self) -> Result<Label, Failure> {
@@ -101,37 +175,123 @@ impl Place {
         Backoff { first: first / pace, most: most / pace }
     }
 
-    /// Runs until the process is told to end.
-    pub(super) async fn run(
-        self,
-        (machine, books): (Machine, Books),
-        own_license: RunningLicense,
-        wires: Wires,
-        about: About,
-    ) -> Result<(), Failure> {
-        let gate = Gate::new(own_license.clone());
-        self.args.load.start(&gate);
+    /// Runs until the process is told to end, or the unit may no longer take part.
+    pub(super) async fn run(self, role: Role) -> Result<(), Failure> {
+        let Role { machine, opened, standing, judge, wires, dial, about } = role;
+        let (serial, own) = (self.serial, standing.own.clone());
+        let gate = Gate::new(own.clone());
+        let (orders, received) = mpsc::unbounded_channel();
+        let window = self.window();
+        let books = opened.map(|opened| {
+            self.args.load.start(&gate);
+            if let Some(of) = opened.predecessor(serial) {
+                let _ = orders.send(Order::TakeOver { of });
+            }
+            Arc::new(opened.books)
+        });
         let node = Node::new(Parts {
             machine,
             pace: self.args.pace,
-            books: Arc::new(books),
+            books: books.clone(),
             wires,
-            draw: Draw::new(gate, own_license).map_err(crate::serve::ServeError::from)?,
-            window: window(&self.state),
+            dial,
+            orders: received,
+            draw: Draw::new(gate.clone(), own).map_err(crate::serve::ServeError::from)?,
+            window,
             about,
-            log: Box::new(log),
+            log: Box::new(|entry| log(entry)),
         });
-        let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+        let watched = Watch::new(&self.state, judge, standing)?;
+        let active = async {
+            match books {
+                Some(_) => pending().await,
+                None => self.become_active(&gate, &orders).await,
             }
         };
-        Ok(node.run(stop).await?)
+        let (ended, why) = oneshot::channel();
+        let watching = async {
+            let failure = tokio::select! {
+                failure = watched.until_it_may_not(&orders) => failure,
+                failure = active => failure,
+            };
+            let _ = ended.send(failure);
+            pending::<()>().await;
+        };
+        let (signal, mut failure) = (stop_signal()?, None);
+        let stop = async {
+            tokio::select! {
+                () = signal => {}
+                why = why => failure = why.ok(),
+            }
+        };
+        tokio::select! {
+            run = node.run(stop) => run?,
+            () = watching => {}
+        }
+        failure.map_or(Ok(()), Err)
     }
+
+    /// Waits until the other unit of the pair has ended, and has this one take its place. Gives
+    /// back why that cannot be.
+    async fn become_active(&self, gate: &Gate, orders: &UnboundedSender<Order>) -> Failure {
+        let opened = loop {
+            sleep(STANDBY_LOOK).await;
+            match self.open() {
+                Ok(Some(opened)) => break opened,
+                Ok(None) => {}
+                Err(failure) => return failure,
+            }
+        };
+        log(&format_args!("%TOLLGATE-5-active: {} is the active unit of its pair", self.serial));
+        self.args.load.start(gate);
+        // Until what is in use is seen at the gate.
+        sleep(STANDBY_LOOK).await;
+        let of = opened.predecessor(self.serial).unwrap_or(self.serial);
+        let _ = orders.send(Order::TakeOver { of });
+        // The pair's books are this unit's until it ends.
+        let _held = opened.books;
+        pending().await
+    }
+
+    /// The socket where this unit is asked.
+    fn window(&self) -> PathBuf {
+        let first = self.device.members().first().map(|it| *it.ring.serial());
+        window(&self.state, Some(self.serial).filter(|it| Some(*it) != first))
+    }
+}
+
+/// What a unit is to run as.
+pub(super) struct Role {
+    pub(super) machine: Machine,
+    /// The books; none on standby.
+    pub(super) opened: Option<Opened>,
+    /// What it is by its file, which may change.
+    pub(super) standing: Standing,
+    pub(super) judge: Judge,
+    pub(super) wires: Wires,
+    pub(super) dial: Option<Dial>,
+    pub(super) about: About,
+}
+
+/// The least number of a new life: the time of day, so that it is a later one whatever was lost.
+pub(super) fn moment() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
+}
+
+/// When the process is told to end.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    // Whoever has the file read again means a unit that is active; one on standby goes on.
+    let _ = signal(SignalKind::hangup()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// One thread for the network and the machine; the disk has threads of its own.
@@ -140,9 +300,13 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))
 }
 
-/// The socket where the unit with this file is asked.
-pub(super) fn window(state: &Path) -> PathBuf {
-    beside(state, "sock")
+/// The socket where the unit with this file is asked; `mate` is another unit of a pair than its
+/// first.
+pub(super) fn window(state: &Path, mate: Option<Serial>) -> PathBuf {
+    match mate {
+        Some(serial) => beside(state, &format!("{serial}.sock")),
+        None => beside(state, "sock"),
+    }
 }
 
 fn beside(state: &Path, suffix: &str) -> PathBuf {
@@ -152,7 +316,7 @@ fn beside(state: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn log(entry: &Entry) {
+pub(super) fn log(entry: &dyn Display) {
     // One write, so that lines of several units in one terminal do not mix. Nothing can be told to
     // somebody whose standard error is closed.
     let _ = io::stderr().write_all(format!("{entry}\n").as_bytes());
@@ -163,4 +327,53 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     let seconds = number.parse().map_err(|_| format!("`{text}` is no number of seconds, 30s"))?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// A server's address as a person types it: with the guides' port where none is given (G11).
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no address; use HOST or HOST:PORT, with a port of 1 to 65535 and an IPv6 address in brackets"
+        )
+    };
+    let text = text.trim();
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let good = match bare {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let part = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+            !host.is_empty() && host.chars().all(part)
+        }
+    };
+    let port = port.map_or(Ok(PORT), str::parse).ok().filter(|port: &u16| *port > 0);
+    match port {
+        Some(port) if good => Ok(format!("{host}:{port}")),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G11
+    #[test]
+    fn a_server_has_an_address_and_a_port() {
+        for (text, whole) in [
+            ("10.1.1.1", "10.1.1.1:50554"),
+            ("hq.example.com:1", "hq.example.com:1"),
+            ("hq:65535", "hq:65535"),
+            ("[2001:db8::1]", "[2001:db8::1]:50554"),
+            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
+        ] {
+            assert_eq!(address(text).as_deref(), Ok(whole), "{text}");
+        }
+        for wrong in ["", ":1", "hq:", "hq:0", "hq:65536", "a b", "2001:db8::1", "[hq]:1", "hq:x"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
 }

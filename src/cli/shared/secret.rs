@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::cli::Failure;
-use crate::net::{SECRET_MAX, Secret};
+use crate::net::{SECRET_MAX, Secret, SecretError};
 
 /// Reads the secret: one line, from `-` standard input.
 ///
@@ -16,17 +16,19 @@ use crate::net::{SECRET_MAX, Secret};
 pub(super) fn read(path: &Path) -> Result<Secret, Failure> {
     let shown = path.display();
     let failed = |error: io::Error| Failure::Failed(format!("cannot read `{shown}`: {error}"));
-    let mut text = Zeroizing::new(String::new());
+    let mut bytes = Zeroizing::new(Vec::new());
     // The line's end and one character beyond, to notice a longer one.
     let most = SECRET_MAX as u64 + 3;
     if path == Path::new("-") {
-        io::stdin().take(most).read_to_string(&mut text).map_err(failed)?;
+        io::stdin().take(most).read_to_end(&mut bytes).map_err(failed)?;
     } else {
         let file = File::open(path).map_err(failed)?;
         for_its_owner_alone(path, &file)?;
-        file.take(most).read_to_string(&mut text).map_err(failed)?;
+        file.take(most).read_to_end(&mut bytes).map_err(failed)?;
     }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let text = str::from_utf8(&bytes)
+        .map_err(|error| SecretError::Character { position: error.valid_up_to() + 1 })?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
     Ok(Secret::parse(line.strip_suffix('\r').unwrap_or(line))?)
 }
 

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::place::{Place, PlaceArgs, runtime, seconds};
+use super::place::{self, Opened, Place, PlaceArgs, address, runtime, seconds};
+use super::watch::Standing;
 use crate::cli::Failure;
 use crate::cli::unit::split;
 use crate::license::key::Serial;
 use crate::net::{Identity, Limits, Listen, Listener, NetError, PORT, Peer, Role};
 use crate::pool::{Allotment, BackupId, Membership, Server, Settings, Start};
 use crate::serve::{About, Machine, Wires};
+use crate::store::Device;
 
 /// Runs the shared licensing server on the unit that `--state` names.
 ///
@@ -32,8 +34,8 @@ pub(in crate::cli) struct LicenseServer {
     /// How often participants refresh, 10 to 300 seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     refresh: Duration,
-    /// The backup server's address, which is shown; participants are given it by `--backup`
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "backup_id")]
+    /// The backup server's address, which participants are told when they register
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "backup_id", value_parser = address)]
     backup: Option<String>,
     /// The backup server's serial number
     #[arg(long, value_name = "SERIAL")]
@@ -102,54 +104,68 @@ pub(super) fn listen(
 impl LicenseServer {
     pub(super) fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
         let place = Place::of(&self.place, state)?;
-        let license = place.license();
-        let unit = place.device.ring().unit(place.device.configuration());
-        let membership = Membership::server(&unit, &license)?;
-        let mut settings = self.settings(membership)?;
-        settings.mate = place.device.members().get(1).map(|mate| *mate.ring.serial());
-        let own_license = license.of_shared_server(membership.local());
-        let identity = self.identity.read()?;
-        let (books, kept, own) = place.begin(membership, 0)?;
-        let me = Peer { role: Role::Server, serial: own.serial };
-        let (size, backup) = (settings.size, settings.backup);
-        let server = Server::start(Duration::ZERO, Start::Return, own, settings, kept.records)?;
-        let mut limits = Limits::default();
-        limits.per_address = self.per_address.unwrap_or(limits.per_address);
-        let about = About { backup_address: self.backup.clone(), server_address: None };
+        let standing = standing(&place.device, self.size)?;
+        // What is wrong with the settings is told before anything is waited for.
+        self.settings(standing.membership, place.mate)?;
         runtime()?.block_on(async {
-            let listen_as = Listen {
-                me,
-                secret: place.secret.clone(),
-                identity,
-                admits: Box::new(move |peer| match peer.role {
-                    Role::Participant => true,
-                    Role::Backup => backup.is_some_and(|backup| backup.is(peer.serial)),
-                    Role::Server => false,
-                }),
-                limits,
-            };
-            let what = format!("serving {size} sessions");
-            let wires = Wires::new(Some(listen(self.listen, listen_as, &what, out)?), Vec::new());
-            place.run((Machine::Server(Box::new(server)), books), own_license, wires, about).await
+            let Some(opened) = place.books(out).await? else { return Ok(()) };
+            let place = Place::of(&self.place, state)?;
+            self.serve(place, opened, out).await
         })
     }
 
-    fn settings(&self, membership: Membership) -> Result<Settings, Failure> {
-        let licensed = membership.pool();
-        let size = match (self.size, licensed) {
-            (Some(asked), Some(licensed)) if asked > licensed => {
-                return Err(Failure::Failed(format!(
-                    "`--size {asked}` is more than the {licensed} sessions of the unit's key; \
-                     leave it out, or enter a key for more"
-                )));
-            }
-            (asked, licensed) => asked.or(licensed).unwrap_or_default(),
+    async fn serve(
+        &self,
+        place: Place,
+        opened: Opened,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        let standing = standing(&place.device, self.size)?;
+        let settings = self.settings(standing.membership, place.mate)?;
+        let own = place.own(standing.membership, opened.kept.incarnation, 0)?;
+        let me = Peer { role: Role::Server, serial: own.serial };
+        let (size, backup) = (settings.size, settings.backup);
+        let about = About { backup_address: self.backup.clone(), server_address: None };
+        // A standby unit that was there when the active one ended serves at once (G67).
+        let start = if opened.waited { Start::Failover } else { Start::Return };
+        let records = opened.kept.records.clone();
+        let server = Server::start(Duration::ZERO, start, own, settings, records)?;
+        let mut limits = Limits::default();
+        limits.per_address = self.per_address.unwrap_or(limits.per_address);
+        let listen_as = Listen {
+            me,
+            secret: place.secret.clone(),
+            identity: self.identity.read()?,
+            admits: Box::new(move |peer| match peer.role {
+                Role::Participant => true,
+                Role::Backup => backup.is_some_and(|backup| backup.is(peer.serial)),
+                Role::Server => false,
+            }),
+            limits,
         };
-        let mut settings = Settings::new(size)?;
+        let what = format!("serving {size} sessions");
+        let wires = Wires::new(Some(listen(self.listen, listen_as, &what, out)?), Vec::new());
+        let asked = self.size;
+        let role = place::Role {
+            machine: Machine::Server(Box::new(server)),
+            opened: Some(opened),
+            standing,
+            judge: Box::new(move |device| self::standing(device, asked)),
+            wires,
+            dial: None,
+            about,
+        };
+        place.run(role).await
+    }
+
+    fn settings(&self, membership: Membership, mate: Option<Serial>) -> Result<Settings, Failure> {
+        let mut settings = Settings::new(size(self.size, membership)?)?;
+        settings.mate = mate;
         settings.refresh = self.refresh;
         settings.overlap = self.overlap;
         let standby = self.ha_backup_id;
         settings.backup = self.backup_id.map(|primary| BackupId { primary, standby });
+        settings.backup_address = self.backup.as_deref().map(str::parse).transpose()?;
         settings.allotments = self.allotments()?;
         Ok(settings)
     }
@@ -170,5 +186,26 @@ impl LicenseServer {
             allotments.entry(serial.parse()?).or_default().cap = Some(number(sessions, "--cap")?);
         }
         Ok(allotments)
+    }
+}
+
+/// What a server is by its file: its permanent Premium sessions are not used (G46).
+fn standing(device: &Device, asked: Option<u32>) -> Result<Standing, Failure> {
+    let license = device.running(device.configuration());
+    let unit = device.ring().unit(device.configuration());
+    let membership = Membership::server(&unit, &license)?;
+    let size = size(asked, membership)?;
+    let own = license.of_shared_server(membership.local());
+    Ok(Standing { own, membership, size: Some(size) })
+}
+
+/// The pool: as many sessions as were asked for, or as the key is for.
+fn size(asked: Option<u32>, membership: Membership) -> Result<u32, Failure> {
+    match (asked, membership.pool()) {
+        (Some(asked), Some(licensed)) if asked > licensed => Err(Failure::Failed(format!(
+            "`--size {asked}` is more than the {licensed} sessions of the unit's key; leave it \
+             out, or enter a key for more"
+        ))),
+        (asked, licensed) => Ok(asked.or(licensed).unwrap_or_default()),
     }
 }

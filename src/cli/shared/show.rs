@@ -5,12 +5,14 @@
 //! `detail` adds, are in the same form by the names of the fields alone.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::place::window;
+use crate::cli::operator::looked_at;
 use crate::cli::{Failure, json};
+use crate::license::key::Serial;
 use crate::pool::VERSION;
 use crate::serve::{BackupUnit, Client, Messages, Report, ask};
 
@@ -29,9 +31,21 @@ pub(in crate::cli) struct SharedLicense {
     what: Option<String>,
     /// With `client`: the one with this ID or host name
     host: Option<String>,
+    /// Which unit of a failover pair is asked [default: the first]
+    #[arg(long, value_name = "SERIAL")]
+    unit: Option<Serial>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl SharedLicense {
+    fn window(&self, state: &Path) -> Result<PathBuf, Failure> {
+        let Some(unit) = self.unit else { return Ok(window(state, None)) };
+        let device = looked_at(state)?;
+        let first = device.members().first().map(|it| *it.ring.serial());
+        Ok(window(state, Some(unit).filter(|it| Some(*it) != first)))
+    }
 }
 
 impl SharedShow {
@@ -42,7 +56,7 @@ impl SharedShow {
             let why = format!("`{host}` is not understood; a client is named after `client`");
             return Err(Failure::NotUnderstood(why));
         }
-        let mut report = ask(&window(state))?;
+        let mut report = ask(&license.window(state)?)?;
         if let Some(host) = one {
             report.clients.retain(|it| it.serial.eq_ignore_ascii_case(host) || it.hostname == host);
             if report.clients.is_empty() {

@@ -34,8 +34,10 @@ fn node(folder: &Path, me: Peer, machine: Machine, wires: Wires, draw: Draw) -> 
     Node::new(Parts {
         machine,
         pace: NonZeroU32::new(10).unwrap(),
-        books: Arc::new(books.unwrap().0),
+        books: Some(Arc::new(books.unwrap().0)),
         wires,
+        dial: None,
+        orders: mpsc::unbounded_channel().1,
         draw,
         window: folder.join(format!("{}.sock", me.serial)),
         about: About::default(),
@@ -101,7 +103,7 @@ async fn nothing_is_told_before_it_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let secret = Secret::parse("correct horse battery staple").unwrap();
     let (server, address) = server(folder.path(), &secret);
-    let books = Arc::clone(&server.books);
+    let books = server.parts.books.clone().unwrap();
     let (participant, gate) = participant(folder.path(), &secret, address);
     let units = [server, participant].map(|it| tokio::spawn(it.run(std::future::pending())));
 

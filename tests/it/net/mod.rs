@@ -1,6 +1,7 @@
 //! The network between units, over real sockets on loopback, with limits of fractions of a second.
 
 mod bounds;
+mod garbage;
 mod measure;
 mod raw;
 

@@ -114,12 +114,22 @@ pub(super) async fn greeted(
     serial: &str,
     change: impl Fn(&mut Vec<u8>),
 ) -> client::TlsStream<TcpStream> {
-    let mut stream = tls(address, from, &version::TLS13).await.unwrap();
+    try_greeted(address, from, serial, change).await.unwrap()
+}
+
+/// The same, where the server may have had enough before.
+pub(super) async fn try_greeted(
+    address: SocketAddr,
+    from: u8,
+    serial: &str,
+    change: impl Fn(&mut Vec<u8>),
+) -> std::io::Result<client::TlsStream<TcpStream>> {
+    let mut stream = tls(address, from, &version::TLS13).await?;
     let mut hello = hello(&stream, 1, serial);
     change(&mut hello);
-    stream.write_all(&hello).await.unwrap();
-    stream.flush().await.unwrap();
-    stream
+    stream.write_all(&hello).await?;
+    stream.flush().await?;
+    Ok(stream)
 }
 
 /// A participant that is up.
