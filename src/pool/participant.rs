@@ -197,6 +197,11 @@ impl Participant {
         }
     }
 
+    /// How often it refreshes, by the server's word (G19).
+    pub const fn refresh(&self) -> Duration {
+        self.refresh
+    }
+
     /// Messages, by request.
     pub const fn tallies(&self) -> &Tallies {
         &self.tallies

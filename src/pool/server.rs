@@ -10,7 +10,7 @@ use super::event::Event;
 use super::message::{Message, Refusal, Report, Role, SyncAnswer, Update};
 use super::participant::{Participant, ParticipantConfig};
 use super::record::Record;
-use super::settings::{Settings, SettingsError};
+use super::settings::{Membership, Settings, SettingsError};
 use super::tally::Tallies;
 use super::{DecodeError, Link, Output, Outputs, SYNC_INTERVAL, TAKEOVER};
 use crate::license::key::Serial;
@@ -177,6 +177,21 @@ impl Server {
     pub fn set_demand(&mut self, now: Duration, sessions: u32) {
         self.tick(now);
         self.own.set_demand(self.now, sessions);
+        self.act();
+    }
+
+    /// Its licence changed; see [`Participant::set_membership`].
+    pub fn set_membership(&mut self, now: Duration, membership: Membership) {
+        self.tick(now);
+        self.own.set_membership(self.now, membership);
+        self.act();
+    }
+
+    /// The unit has the place of another one of its pair: what that one drew on the pool itself
+    /// moves to this one; see [`Participant::take_over`].
+    pub fn take_over(&mut self, now: Duration, of: Serial) {
+        self.tick(now);
+        self.own.take_over(self.now, of);
         self.act();
     }
 

@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gate", &["catalogue", "license", "sync"]),
     ("capture", &["catalogue", "license", "gate"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
-    ("sim", &["catalogue", "license", "gate"]),
+    ("sim", &["catalogue", "license", "gate", "pool"]),
     ("store", &["catalogue", "license", "pool"]),
     ("net", &["license"]),
     ("serve", &["catalogue", "license", "gate", "net", "pool", "store"]),
