@@ -105,7 +105,9 @@ pub use event::{Event, Refused, SendError};
 pub use limits::{Backoff, Limits, Pace, Traffic};
 pub use listener::{Admits, Listen, Listener};
 pub use peer::{Peer, Role};
-pub use secret::{SECRET_MAX, SECRET_MIN, Secret, SecretError};
+pub use secret::Secret;
+
+pub use crate::license::{SECRET_MAX, SECRET_MIN, SecretError};
 pub use tls::{Fingerprint, Identity};
 
 /// The port of a server where none is configured (G11).

@@ -9,12 +9,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Peer;
-
-/// The fewest characters of a secret (G10).
-pub const SECRET_MIN: usize = 4;
-
-/// The most characters of a secret (G10).
-pub const SECRET_MAX: usize = 128;
+use crate::license::{SecretError, check_secret};
 
 /// The length of a proof: an output of HMAC-SHA-256.
 pub(super) const PROOF_LEN: usize = 32;
@@ -32,27 +27,6 @@ const SALT: &[u8] = b"tollgate shared licence secret 1";
 
 const CLIENT_DOMAIN: &[u8] = b"tollgate proof of client";
 const SERVER_DOMAIN: &[u8] = b"tollgate proof of server";
-
-/// Text that is no shared secret. It is not repeated, because it may nearly be one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SecretError {
-    /// Too short or too long.
-    #[error("the shared secret has {length} characters; it must have {SECRET_MIN} to {SECRET_MAX}")]
-    Length {
-        /// How many characters it has.
-        length: usize,
-    },
-    /// Something that nobody types on a unit.
-    #[error(
-        "character {position} of the shared secret is no printable ASCII character; use letters, \
-         digits, punctuation and spaces"
-    )]
-    Character {
-        /// The first such character, counted from 1.
-        position: usize,
-    },
-}
 
 /// The secret that every unit of one shared licence knows: 4 to 128 ASCII characters (G10).
 ///
@@ -78,13 +52,7 @@ impl Secret {
     /// When the text has fewer than 4 or more than 128 characters, or one that is not printable
     /// ASCII.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let printable = |character: char| character == ' ' || character.is_ascii_graphic();
-        if let Some(index) = text.chars().position(|character| !printable(character)) {
-            return Err(SecretError::Character { position: index + 1 });
-        }
-        if !(SECRET_MIN..=SECRET_MAX).contains(&text.len()) {
-            return Err(SecretError::Length { length: text.len() });
-        }
+        check_secret(text)?;
         let mut key = Zeroizing::new([0; 32]);
         let algorithm = ring::pbkdf2::PBKDF2_HMAC_SHA256;
         ring::pbkdf2::derive(algorithm, ROUNDS, SALT, text.as_bytes(), &mut *key);

@@ -77,6 +77,11 @@ pub struct Backup {
     server_incarnation: u64,
     applied: u64,
     heard: Duration,
+    /// Whether there is a link to the server, and since when there is none.
+    linked: bool,
+    lost: Option<Duration>,
+    /// Until when the time that the server was up is credited.
+    credited: Duration,
     /// Until when the time served is spent.
     spent_until: Duration,
     /// The version of the books when it began to serve.
@@ -116,6 +121,9 @@ impl Backup {
             server_incarnation: 0,
             applied: 0,
             heard: now,
+            linked: false,
+            lost: None,
+            credited: now,
             spent_until: now,
             served_from: 0,
             reporting: None,
@@ -133,6 +141,18 @@ impl Backup {
     /// What it has to remember, up to now.
     pub const fn state(&self) -> &BackupState {
         &self.state
+    }
+
+    /// How long it may serve as of `now`, of which [`state`](Self::state) is told when something
+    /// happens.
+    pub fn budget(&self, now: Duration) -> Budget {
+        let (now, mut budget) = (self.now.max(now), self.state.budget);
+        if self.is_serving() {
+            budget.spend(now.saturating_sub(self.spent_until));
+        } else if self.linked && self.is_in_contact(now) {
+            budget.recharge(now.saturating_sub(self.credited));
+        }
+        budget
     }
 
     /// What is granted and what is left, by its copy or by what it granted itself.
@@ -179,9 +199,30 @@ impl Backup {
         self.act();
     }
 
+    /// The unit has the place of another one of its pair; see [`Participant::take_over`].
+    pub fn take_over(&mut self, now: Duration, of: Serial) {
+        self.tick(now);
+        self.own.take_over(self.now, of);
+        self.act();
+    }
+
     /// A link to the main server went up or down. Those of participants need not be told.
+    ///
+    /// Its days are counted from when the link was lost, though it serves only when it has heard
+    /// nothing for [`TAKEOVER`].
     pub fn handle_link(&mut self, now: Duration, server: Serial, link: Link) {
         self.tick(now);
+        match link {
+            Link::Up => self.linked = true,
+            Link::Down if self.linked => {
+                self.linked = false;
+                if !self.is_serving() && self.is_in_contact(self.now) {
+                    self.credit();
+                    self.lost = Some(self.now);
+                }
+            }
+            Link::Down => {}
+        }
         self.own.handle_link(self.now, server, link);
         self.act();
     }
@@ -241,7 +282,7 @@ impl Backup {
 
     fn act(&mut self) {
         if !self.is_serving() && self.may_serve() && self.now >= self.heard + TAKEOVER {
-            self.take_over();
+            self.begin_to_serve();
         }
         self.authority.handle_timeout(self.now);
         self.own.handle_timeout(self.now);
@@ -275,17 +316,23 @@ impl Backup {
         }
     }
 
-    fn take_over(&mut self) {
+    /// Whether the server was heard so lately that it is taken to be up.
+    fn is_in_contact(&self, now: Duration) -> bool {
+        self.state.synchronised && now < self.heard + TAKEOVER
+    }
+
+    /// Credits the time that the server was up.
+    fn credit(&mut self) {
+        self.state.budget.recharge(self.now.saturating_sub(self.credited));
+        self.credited = self.now;
+    }
+
+    fn begin_to_serve(&mut self) {
         self.reporting = None;
         self.served_from = if self.state.report_due { 0 } else { self.authority.book.version() };
         self.state.report_due = true;
-        self.spent_until = self.now;
-        self.authority.book.terms = Terms {
-            size: self.state.size,
-            refresh: self.state.refresh,
-            overlap: self.state.overlap,
-            most: self.authority.book.terms.most,
-        };
+        // What the server was away for is counted, not what this unit served.
+        self.spent_until = self.lost.unwrap_or(self.heard);
         self.authority.open(self.now);
         self.save();
         self.authority.log(Event::BackupRole { active: true });
@@ -310,13 +357,15 @@ impl Backup {
         }
         if self.is_serving() {
             self.step_down(Refusal::NotActive);
-        } else if self.state.synchronised && self.now < self.heard + TAKEOVER {
-            self.state.budget.recharge(self.now.saturating_sub(self.heard));
+        } else if self.is_in_contact(self.now) {
+            self.credit();
         }
         self.authority.close(Refusal::NotActive);
         self.state.budget.served = Duration::ZERO;
         self.server = Some(from);
         self.heard = self.now;
+        self.credited = self.now;
+        self.lost = None;
         self.apply(update);
         self.save();
         let answer = SyncAnswer {
@@ -341,6 +390,12 @@ impl Backup {
         self.state.size = update.size;
         self.state.refresh = update.refresh;
         self.state.overlap = update.overlap;
+        self.authority.book.terms = Terms {
+            size: update.size,
+            refresh: update.refresh,
+            overlap: update.overlap,
+            most: self.authority.book.terms.most,
+        };
         for record in update.records.records() {
             self.authority.book.follow(self.now, record.clone());
         }

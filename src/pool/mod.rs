@@ -90,7 +90,8 @@
 //! * A registration carries a claim: it is the new request of G34.
 //! * The server takes part in its pool as a participant that is linked to itself (G7), and so does
 //!   the backup while it serves.
-//! * The backup's time runs continuously: what the guides tell by the day comes out the same.
+//! * The backup's time runs continuously, and from when the server was lost, not from when it was
+//!   missed: what the guides tell by the day comes out the same, to the second.
 //! * It has stopped after the days that it had, with the event of 30 days ended (444111) and the
 //!   number it was; the critical events of 15 and 30 days are those of 15 and 30 days served (G65).
 //! * A participant whose hold ended, or that is out of contact, loses nothing that is in use: the

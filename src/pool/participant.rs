@@ -217,6 +217,11 @@ impl Participant {
         self.backup_address.as_ref()
     }
 
+    /// How often it refreshes, by the server's word (G19).
+    pub const fn refresh(&self) -> Duration {
+        self.refresh
+    }
+
     /// Messages, by request.
     pub const fn tallies(&self) -> &Tallies {
         &self.tallies

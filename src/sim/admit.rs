@@ -6,7 +6,7 @@ use super::statement::{Addresses, Admission, Ends, Released};
 use super::words::LineError;
 use super::world::World;
 use crate::gate::{Host, HostPair, Refusal, Token};
-use crate::license::{FirewallMode, Kind};
+use crate::license::{FirewallMode, Kind, Limit};
 
 /// The most sessions that a scenario holds at once.
 const SESSIONS: u64 = 20_000_000;
@@ -20,14 +20,23 @@ impl World {
                 admission.count
             )));
         }
-        let unit = self.unit_mut(&admission.unit)?;
+        let index = self.index(&admission.unit)?;
+        let unit = &mut self.units[index];
         if !unit.ring.is_up() {
             return Err(LineError::Refused(format!("{} is shut down; boot it first", unit.name)));
         }
+        let shares = unit.gate.license().counts_against(admission.kind).contains(Limit::Anyconnect);
+        if shares && admission.portal.is_none() {
+            self.ask_for(index, admission.count);
+        }
+        let unit = &mut self.units[index];
         let tally = match &admission.portal {
             Some(portal) => start_clients(unit, portal, admission)?,
             None => admit(unit, admission),
         };
+        if shares {
+            unit.waiting = tally.lacking();
+        }
         unit.log.note(admission.kind, tally.admitted, &unit.sessions);
         let answer = told(unit, admission.kind, &tally);
         unit.last = Some(tally);
@@ -56,6 +65,7 @@ impl World {
         for token in tokens {
             unit.worker.release(token);
         }
+        unit.waiting = 0;
         Ok(Answer::done().line(format!("{}: released {text}", unit.name)))
     }
 }

@@ -59,6 +59,11 @@ impl World {
                 let got = if holds { event.name().to_owned() } else { happened(unit) };
                 Answer::compared(&format!("{name} event"), event.name(), &got, holds, "")
             }
+            Expectation::Pool { .. }
+            | Expectation::PoolServer(_)
+            | Expectation::PoolRefresh(_)
+            | Expectation::BackupRemaining(_)
+            | Expectation::BackupActive(_) => return self.check_shared(index, what),
         })
     }
 

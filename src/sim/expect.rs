@@ -1,15 +1,14 @@
 //! Reading what is expected.
 
-use super::parse::shared;
-use super::statement::{Counted, Expectation};
+use super::statement::{Counted, Expectation, FIGURES};
 use super::words::{LineError, Words, duration, name, number, one_of};
 use super::{Event, refusers};
 use crate::catalogue::Feature;
 use crate::license::{Kind, Limit};
 
 /// What can be expected of a unit.
-pub(super) const FORMS: [&str; 7] =
-    ["running", "usage", "key", "remaining", "admitted", "refused", "event"];
+pub(super) const FORMS: [&str; 9] =
+    ["running", "usage", "key", "remaining", "admitted", "refused", "event", "pool", "backup"];
 
 const STATES: [(&str, &str); 4] =
     [("active", "active"), ("inactive", "inactive"), ("expired", "expired"), ("absent", "absent")];
@@ -42,7 +41,8 @@ pub(super) fn parse(words: &mut Words) -> Result<Expectation, LineError> {
             let events = Event::ALL.map(|event| (event.name(), event));
             Expectation::Event(one_of(&words.next("the event")?, "event", &events)?)
         }
-        "pool" | "backup" => return Err(shared(&format!("expect UNIT {form}"))),
+        "pool" => pool(words)?,
+        "backup" => backup(words)?,
         other => {
             let shown: String = other.chars().take(64).collect();
             return Err(LineError::NotUnderstood(format!(
@@ -61,6 +61,46 @@ fn key(words: &mut Words) -> Result<Expectation, LineError> {
         return Ok(Expectation::KeyRemaining { key, time });
     }
     Ok(Expectation::KeyState { key, state: one_of(&state, "state of a key", &STATES)? })
+}
+
+/// What `pool` is followed by, for completion.
+pub(super) fn of_pool() -> impl Iterator<Item = &'static str> {
+    FIGURES.into_iter().map(|(name, _)| name).chain(["server", "refresh"])
+}
+
+/// What `backup` is followed by.
+pub(super) const OF_BACKUP: [&str; 3] = ["remaining", "active", "inactive"];
+
+fn pool(words: &mut Words) -> Result<Expectation, LineError> {
+    let what = words.next("the figure")?;
+    Ok(match what.as_str() {
+        "server" => {
+            let server = words.next("the unit that serves, or none")?;
+            let server = if server == "none" { None } else { Some(name(server)?) };
+            Expectation::PoolServer(server)
+        }
+        "refresh" => Expectation::PoolRefresh(duration(&words.next("the duration")?)?),
+        _ => {
+            let found = FIGURES.into_iter().find(|(name, _)| *name == what);
+            let (_, figure) = found.ok_or_else(|| {
+                let known: Vec<_> = of_pool().collect();
+                LineError::NotUnderstood(format!(
+                    "`{what}` is no figure of a pool; choose {}",
+                    known.join(", ")
+                ))
+            })?;
+            Expectation::Pool { figure, count: number(&words.next("the number")?)? }
+        }
+    })
+}
+
+fn backup(words: &mut Words) -> Result<Expectation, LineError> {
+    let what = words.next("`remaining`, `active` or `inactive`")?;
+    let what = one_of(&what, "state of a backup", &OF_BACKUP.map(|it| (it, it)))?;
+    Ok(match what {
+        "remaining" => Expectation::BackupRemaining(duration(&words.next("the duration")?)?),
+        state => Expectation::BackupActive(state == "active"),
+    })
 }
 
 fn feature(words: &mut Words) -> Result<Feature, LineError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::display::SessionLog;
-use super::sessions::Sessions;
+use super::sessions::{Moved, Sessions};
 use super::statement::{Change, NewUnit};
 use super::words::{LineError, in_words};
 use super::{Answer, Event};
@@ -12,7 +12,7 @@ use crate::catalogue;
 use crate::gate::{Gate, Refusal, Worker, Zone};
 use crate::license::key::{Authority, ParsedKey, Purchase, Register, Serial, UnitSecret};
 use crate::license::ring::{self, Activation, Clock, Entered, KeyRing, Placed};
-use crate::license::{Configuration, FirewallMode, Setting};
+use crate::license::{Configuration, FirewallMode, Limit, Setting};
 
 /// When every scenario begins by the units' system clocks: 2014-05-13.
 const START: Clock = Clock::from_unix(1_400_000_000);
@@ -30,6 +30,13 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn refused(&self) -> u64 {
         self.refused.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Refused for lack of a licence that a shared one could make up for.
+    pub(super) fn lacking(&self) -> u64 {
+        let limits = [Limit::Anyconnect, Limit::Clientless];
+        let lacking = self.refused.iter().filter(|(it, _)| limits.contains(&it.limit));
+        lacking.map(|(_, count)| count).sum()
     }
 }
 
@@ -70,6 +77,8 @@ pub(super) struct Firewall {
     pub(super) log: SessionLog,
     pub(super) keys: BTreeMap<String, ParsedKey>,
     pub(super) last: Option<Tally>,
+    /// Sessions that were refused for lack of a shared licence, and are still wanted.
+    pub(super) waiting: u64,
     pub(super) events: Vec<Event>,
 }
 
@@ -106,6 +115,7 @@ impl Firewall {
             log: SessionLog::default(),
             keys: BTreeMap::new(),
             last: None,
+            waiting: 0,
             events: Vec::new(),
         })
     }
@@ -261,6 +271,18 @@ impl Firewall {
             self.interfaces.outside = outside;
         }
         Ok(())
+    }
+
+    /// Has the sessions of the other unit of its pair, as far as the licence goes; how many ended.
+    pub(super) fn take_sessions(&mut self, moved: Vec<Moved>) -> u64 {
+        let mut lost = 0;
+        for Moved { kind, name, count } in moved {
+            let admitted = (0..count).map_while(|_| self.worker.admit(kind).ok());
+            let tokens: Vec<_> = admitted.collect();
+            lost += count - tokens.len() as u64;
+            self.sessions.hold(tokens, name.as_deref());
+        }
+        lost
     }
 
     /// Ends all traffic, as a reload does.

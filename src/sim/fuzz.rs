@@ -2,15 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use super::network::Machine;
 use super::{LineError, Statement, World, parse};
 
 /// The most lines that one input carries out.
 const LINES: usize = 200;
 /// The most sessions that one line admits: the work of a line is bounded by what it asks for.
 const SESSIONS: u64 = 2000;
+/// The longest time that passes in one line where units share licences, for the same reason.
+const TIME: Duration = Duration::from_secs(2 * 86_400);
 
 /// Text as a scenario: nothing panics, every message is of a readable length, and after each line
-/// every gate's books agree.
+/// every gate's books agree, and no server has granted more than its pool.
 ///
 /// # Panics
 ///
@@ -23,6 +26,7 @@ pub fn scenario(data: &[u8]) {
         let outcome = match parse(line) {
             Ok(None) => continue,
             Ok(Some(statement)) if admits_many(&statement) => continue,
+            Ok(Some(statement)) if lasts_long(&statement, &world) => continue,
             Ok(Some(statement)) => world.run(&statement).map(drop),
             Err(error) => Err(error),
         };
@@ -33,6 +37,15 @@ pub fn scenario(data: &[u8]) {
             let audit = unit.gate.audit();
             assert!(audit.is_clean(), "{audit:?} after `{line}`");
         }
+        for node in world.network().nodes() {
+            if let Some(Machine::Server(server)) = node.machine() {
+                let usage = server.usage();
+                assert!(usage.granted <= usage.size.into(), "{usage:?} after `{line}`");
+            }
+            let membership = node.membership();
+            let room = membership.platform().saturating_sub(membership.local());
+            assert!(node.held() <= room, "{} holds {}", node.name(), node.held());
+        }
         assert!(begun.elapsed() < Duration::from_secs(5), "`{line}` takes long");
     }
 }
@@ -41,6 +54,14 @@ fn admits_many(statement: &Statement) -> bool {
     match statement {
         Statement::Admit(admission) => admission.count > SESSIONS,
         Statement::Fails { inner: Ok(inner), .. } => admits_many(inner),
+        _ => false,
+    }
+}
+
+fn lasts_long(statement: &Statement, world: &World) -> bool {
+    match statement {
+        Statement::Advance(time) => *time > TIME && !world.network().nodes().is_empty(),
+        Statement::Fails { inner: Ok(inner), .. } => lasts_long(inner, world),
         _ => false,
     }
 }

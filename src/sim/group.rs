@@ -1,6 +1,7 @@
 //! Failover pairs and clusters of a scenario.
 
 use super::firewall::Firewall;
+use super::sessions::Moved;
 use super::words::LineError;
 use super::world::World;
 use super::{Answer, Event};
@@ -15,6 +16,10 @@ pub(super) struct Team {
     pub(super) members: Vec<usize>,
     /// Whether what connects the units was cut.
     cut: bool,
+    /// The active unit of an active/standby pair.
+    pub(super) active: usize,
+    /// The unit that is to have its place, with which sessions.
+    pub(super) next: Option<(usize, Vec<Moved>)>,
 }
 
 impl Team {
@@ -60,13 +65,16 @@ impl World {
         let (configuration, interfaces) = primary
             .map(|primary| (primary.configuration.clone(), primary.interfaces.clone()))
             .unwrap_or_default();
+        self.check_pair(&members)?;
         let group = Group::form(mode, &rings(&self.units, &members), &configuration);
         let group = group.map_err(LineError::refused)?;
         for &member in &members {
             self.units[member].configuration = configuration.clone();
             self.units[member].interfaces.clone_from(&interfaces);
         }
-        self.teams.push(Team { group, members, cut: false });
+        self.shared.replicate(&members);
+        let active = members[0];
+        self.teams.push(Team { group, members, cut: false, active, next: None });
         let how = match mode {
             GroupMode::ActiveStandby => "an active/standby pair",
             GroupMode::ActiveActive => "an active/active pair",
@@ -92,6 +100,9 @@ impl World {
         if self.teams[team].cut != restored {
             let state = if restored { "are connected" } else { "are disconnected" };
             return Err(LineError::Refused(format!("{} {state} already", names.join(" and "))));
+        }
+        if !restored {
+            self.replicate_state(self.teams[team].active);
         }
         self.teams[team].cut = !restored;
         let what = if restored { "connected again" } else { "disconnected" };

@@ -32,8 +32,10 @@ mod firewall;
 #[doc(hidden)]
 pub mod fuzz;
 mod group;
+pub mod network;
 mod parse;
 mod sessions;
+mod shared;
 mod show;
 mod statement;
 mod words;
@@ -43,8 +45,8 @@ pub use answer::{Answer, Verdict};
 pub use event::Event;
 pub use parse::{COMMANDS, parse};
 pub use statement::{
-    Addresses, Admission, Change, Counted, Ends, Expectation, NewUnit, Power, Released, Shown,
-    Statement,
+    Addresses, Admission, Change, Counted, Ends, Expectation, Figure, NewParticipant, NewServer,
+    NewUnit, Power, Released, Shown, Statement,
 };
 pub use words::LineError;
 pub use world::World;
@@ -67,6 +69,9 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["expect", _] => names(&expect::FORMS),
         ["expect", _, "running" | "remaining"] => features().into(),
         ["expect", _, "event"] => Event::ALL.map(|it| it.name().to_owned()).into(),
+        ["expect", _, "pool"] => expect::of_pool().map(str::to_owned).collect(),
+        ["expect", _, "pool", "server"] => units.to_vec(),
+        ["expect", _, "backup"] => names(&expect::OF_BACKUP),
         ["expect", _, "usage"] => Limit::ALL.map(|it| it.name().to_owned()).into(),
         ["admit" | "release", _] => crate::license::Kind::ALL.map(|it| it.name().to_owned()).into(),
         ["show", _] => names(&statement::SHOWN.map(|(name, _)| name)),
@@ -78,6 +83,18 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["unit", _] => {
             crate::catalogue::entries().map(|entry| format!("\"{}\"", entry.model)).collect()
         }
+        ["license-server" | "participant", _, .., "backup" | "standby" | "server"]
+        | ["link" | "failover", _] => units.to_vec(),
+        ["license-server" | "participant", _, .., "secret" | "port" | "size" | "refresh"] => {
+            Vec::new()
+        }
+        ["license-server", _, ..] => names(&parse::OF_SERVER),
+        ["participant", _, ..] => names(&parse::OF_PARTICIPANT),
+        ["link", _, _] => names(&["up", "down", "mute"]),
+        ["crash", _] => names(&["after"]),
+        ["network", ..] => names(&["perfect", "loss", "twice", "late", "seed"]),
+        ["failover", _, _] => names(&["untold"]),
+        ["clock", _, _] => names(&["monotonic"]),
         ["pair", _, _] => names(&["active-standby", "active-active"]),
         ["pair" | "disconnect" | "reconnect", _] | ["cluster", ..] => units.to_vec(),
         [command] if !["unit", "advance"].contains(command) => units.to_vec(),
@@ -92,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    const WORDS: [&str; 48] = [
+    const WORDS: [&str; 70] = [
         "unit",
         "permanent",
         "timed",
@@ -141,10 +158,32 @@ mod tests {
         "active-standby",
         "security-plus=enabled",
         "clear-all",
+        "license-server",
+        "participant",
+        "link",
+        "crash",
+        "restart",
+        "demand",
+        "network",
+        "failover",
+        "server",
+        "secret",
+        "s3cret",
+        "size",
+        "500",
+        "refresh",
+        "30s",
+        "backup",
+        "down",
+        "up",
+        "pool",
+        "held",
+        "loss",
+        "5%",
     ];
 
     /// Lines that mean something, between lines that rarely do.
-    const LINES: [&str; 22] = [
+    const LINES: [&str; 42] = [
         "unit A 5505",
         "unit B 5505 tier security-plus",
         "permanent A security-plus=enabled",
@@ -167,6 +206,26 @@ mod tests {
         "release B web",
         "configure A clear-all",
         "permanent B encryption=3des-aes",
+        "unit S 5520",
+        "unit P 5520",
+        "unit Q 5520",
+        "permanent S shared-server=500",
+        "permanent P shared-participant=enabled",
+        "permanent Q shared-participant=enabled",
+        "license-server S secret s3cret backup Q",
+        "participant P server S secret s3cret",
+        "participant Q server S secret s3cret",
+        "pair P Q active-standby",
+        "admit P anyconnect 60",
+        "admit S anyconnect 60",
+        "link P S down",
+        "link P S up",
+        "crash S",
+        "restart S",
+        "crash P after 2",
+        "restart P",
+        "failover P Q",
+        "advance 2m",
     ];
 
     proptest! {

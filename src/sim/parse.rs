@@ -1,5 +1,7 @@
 //! From the text of a line to its statement.
 
+mod shared;
+
 use std::net::IpAddr;
 
 use super::Statement;
@@ -13,7 +15,7 @@ use crate::license::key::Purchase;
 use crate::license::{Export, GroupMode, Kind};
 
 /// Every command and how it is written.
-pub const COMMANDS: [(&str, &str); 21] = [
+pub const COMMANDS: [(&str, &str); 29] = [
     (
         "unit",
         "unit NAME MODEL [tier base|security-plus] [guide 9.1|pak] [serial SERIAL] [npe] [mode \
@@ -29,24 +31,62 @@ pub const COMMANDS: [(&str, &str); 21] = [
     ("shutdown", "shutdown UNIT"),
     ("boot", "boot UNIT"),
     ("reload", "reload UNIT"),
-    ("clock", "clock UNIT +DURATION|-DURATION"),
+    ("clock", "clock UNIT +DURATION|-DURATION [monotonic]"),
     ("pair", "pair PRIMARY SECONDARY active-standby|active-active"),
     ("cluster", "cluster UNIT UNIT…"),
     ("disconnect", "disconnect UNIT UNIT"),
     ("reconnect", "reconnect UNIT UNIT"),
+    ("failover", "failover ACTIVE STANDBY [untold]"),
+    (
+        "license-server",
+        "license-server UNIT [size N] secret SECRET [refresh DURATION] [backup UNIT [standby \
+         UNIT]] [port N] [interfaces NAME,…] [overlap N] [reserve UNIT=N]… [cap UNIT=N]… [ahead N] \
+         [keep N]",
+    ),
+    (
+        "participant",
+        "participant UNIT server UNIT secret SECRET [port N] [interface NAME] [interfaces NAME,…] \
+         [ahead N] [keep N]",
+    ),
+    ("link", "link UNIT UNIT up|down|mute"),
+    ("crash", "crash UNIT [after N]"),
+    ("restart", "restart UNIT"),
+    ("demand", "demand UNIT N"),
+    ("network", "network perfect, or network [loss N%] [twice N%] [late N%] [seed N]"),
     (
         "admit",
         "admit UNIT KIND [N] [as NAME] [from ADDRESS to ADDRESS [in INTERFACE] [out INTERFACE]] \
          [from-portal NAME]",
     ),
     ("release", "release UNIT KIND [N], or release UNIT NAME"),
-    ("show", "show UNIT running|keys|usage|resource-usage|vpn-sessiondb|local-host|tls-proxy|NAME"),
-    ("expect", "expect UNIT running|usage|key|remaining|admitted|refused|event …"),
+    (
+        "show",
+        "show UNIT \
+         running|keys|usage|resource-usage|vpn-sessiondb|local-host|tls-proxy|shared|NAME",
+    ),
+    ("expect", "expect UNIT running|usage|key|remaining|admitted|refused|event|pool|backup …"),
     ("fails", "fails COMMAND…"),
 ];
 
-/// The commands of shared licensing.
-const SHARED: [&str; 5] = ["license-server", "participant", "link", "crash", "restart"];
+/// The words that a `license-server` line takes by name.
+pub(super) const OF_SERVER: [&str; 12] = [
+    "size",
+    "secret",
+    "refresh",
+    "backup",
+    "standby",
+    "port",
+    "interfaces",
+    "overlap",
+    "reserve",
+    "cap",
+    "ahead",
+    "keep",
+];
+
+/// The words that a `participant` line takes by name.
+pub(super) const OF_PARTICIPANT: [&str; 7] =
+    ["server", "secret", "port", "interface", "interfaces", "ahead", "keep"];
 
 /// Reads one line; none where it is empty or a comment.
 ///
@@ -58,17 +98,8 @@ pub fn parse(line: &str) -> Result<Option<Statement>, LineError> {
     if words.is_empty() { Ok(None) } else { statement(words).map(Some) }
 }
 
-pub(super) fn shared(what: &str) -> LineError {
-    LineError::NotUnderstood(format!(
-        "`{what}` comes with shared licensing, which this version does not have yet"
-    ))
-}
-
 /// The command of this name and how it is written.
 fn known(command: &str) -> Result<(&'static str, &'static str), LineError> {
-    if SHARED.contains(&command) {
-        return Err(shared(command));
-    }
     COMMANDS.into_iter().find(|(name, _)| *name == command).ok_or_else(|| {
         let known = COMMANDS.map(|(name, _)| name).join(" ");
         let shown: String = command.chars().take(64).collect();
@@ -87,6 +118,7 @@ fn statement(mut words: Vec<String>) -> Result<Statement, LineError> {
         "advance" => {
             words.next("the duration").and_then(|it| duration(&it)).map(Statement::Advance)
         }
+        "network" => shared::network(&mut words),
         "cluster" => {
             let units = words.all().into_iter().map(name).collect::<Result<_, _>>()?;
             Ok(Statement::Group { units, mode: GroupMode::Cluster })
@@ -122,7 +154,10 @@ fn of_unit(command: &str, unit: String, words: &mut Words) -> Result<Statement, 
         "shutdown" => Statement::Power { unit, power: Power::Shutdown },
         "boot" => Statement::Power { unit, power: Power::Boot },
         "reload" => Statement::Power { unit, power: Power::Reload },
-        "clock" => clock(unit, &words.next("how far the clock is set")?)?,
+        "clock" => {
+            let monotonic = words.flag("monotonic");
+            clock(unit, &words.next("how far the clock is set")?, monotonic)?
+        }
         "pair" => {
             let units = vec![unit, name(words.next("the secondary unit")?)?];
             let modes = [
@@ -135,6 +170,9 @@ fn of_unit(command: &str, unit: String, words: &mut Words) -> Result<Statement, 
         "disconnect" | "reconnect" => {
             let other = name(words.next("the other unit")?)?;
             Statement::Contact { units: [unit, other], restored: command == "reconnect" }
+        }
+        "license-server" | "participant" | "link" | "crash" | "restart" | "failover" | "demand" => {
+            shared::of_unit(command, unit, words)?
         }
         "admit" => admit(unit, words)?,
         "release" => release(unit, words)?,
@@ -187,7 +225,7 @@ fn change(words: &mut Words) -> Result<Change, LineError> {
     Ok(Change::Set { value: words.next("the value")?, key })
 }
 
-fn clock(unit: String, by: &str) -> Result<Statement, LineError> {
+fn clock(unit: String, by: &str, monotonic: bool) -> Result<Statement, LineError> {
     let (back, time) = match (by.strip_prefix('+'), by.strip_prefix('-')) {
         (Some(time), _) => (false, time),
         (_, Some(time)) => (true, time),
@@ -197,7 +235,7 @@ fn clock(unit: String, by: &str) -> Result<Statement, LineError> {
             )));
         }
     };
-    Ok(Statement::Clock { unit, by: duration(time)?, back })
+    Ok(Statement::Clock { unit, by: duration(time)?, back, monotonic })
 }
 
 fn kind(word: &str) -> Result<Kind, LineError> {
@@ -274,7 +312,6 @@ fn show(unit: String, words: &mut Words) -> Result<Statement, LineError> {
     let what = words.next("what to show")?;
     let what = match SHOWN.into_iter().find(|(name, _)| *name == what) {
         Some((_, shown)) => shown,
-        None if what == "shared" => return Err(shared("show UNIT shared")),
         None => Shown::Sessions(name(what)?),
     };
     Ok(Statement::Show { unit, what })

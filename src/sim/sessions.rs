@@ -17,6 +17,14 @@ struct Held {
     client: Option<Name>,
 }
 
+/// Sessions that go to the other unit of a pair.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Moved {
+    pub(super) kind: Kind,
+    pub(super) name: Option<String>,
+    pub(super) count: u64,
+}
+
 /// The sessions of one unit, by kind, the last admitted last.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -69,6 +77,22 @@ impl Sessions {
             self.names.push(name.to_owned());
         }
         self.find(name)
+    }
+
+    /// The `AnyConnect` and clientless sessions, by kind and name.
+    pub(super) fn moved(&self) -> Vec<Moved> {
+        let kinds = [Kind::Anyconnect, Kind::AnyconnectIkev2, Kind::Clientless];
+        let mut all = Vec::<Moved>::new();
+        for kind in kinds {
+            for held in &self.kinds[kind.index()] {
+                let name = held.name.map(|Name(at)| self.names[at.get() as usize - 1].clone());
+                match all.iter_mut().find(|it| (it.kind, &it.name) == (kind, &name)) {
+                    Some(moved) => moved.count += 1,
+                    None => all.push(Moved { kind, name, count: 1 }),
+                }
+            }
+        }
+        all
     }
 
     /// Holds sessions that were admitted.

@@ -20,6 +20,7 @@ impl World {
             Shown::LocalHost => {
                 Ok(display::local_host(&unit.gate, unit.interfaces.outside.as_deref()))
             }
+            Shown::Shared => self.show_shared(index),
             Shown::TlsProxy => Ok(display::tls_proxy(&unit.gate.license())),
             Shown::Sessions(set) => {
                 let named = unit.sessions.named(set);

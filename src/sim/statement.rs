@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::network::{Quality, Wire};
 use super::words::LineError;
 use crate::license::key::Purchase;
 use crate::license::{GroupMode, Kind};
+use crate::pool::Appetite;
 
 /// One line of a scenario, read.
 #[derive(Clone, Debug)]
@@ -78,6 +80,8 @@ pub enum Statement {
         by: Duration,
         /// Whether back rather than forward.
         back: bool,
+        /// Whether it is the clock that nobody sets, by which a shared licence counts time.
+        monotonic: bool,
     },
     /// `pair`, `cluster`.
     Group {
@@ -92,6 +96,50 @@ pub enum Statement {
         units: [String; 2],
         /// Whether they can communicate from now on.
         restored: bool,
+    },
+    /// `license-server`: a unit serves a pool.
+    LicenseServer(NewServer),
+    /// `participant`: a unit draws on a server's pool, or is its backup.
+    Participant(NewParticipant),
+    /// `link`: the link between two units that share licences.
+    Link {
+        /// The units.
+        units: [String; 2],
+        /// How it is from now on.
+        wire: Wire,
+    },
+    /// `network`: how messages fare from now on; none: they arrive at once.
+    Network {
+        /// How many get lost, and so on.
+        quality: Option<Quality>,
+        /// What chance begins from.
+        seed: Option<u64>,
+    },
+    /// `crash`: a unit fails.
+    Crash {
+        /// The unit.
+        unit: String,
+        /// After so many more things that its part in shared licensing does.
+        after: Option<u32>,
+    },
+    /// `restart`.
+    Restart {
+        /// The unit.
+        unit: String,
+    },
+    /// `failover`: a unit is the active one in the place of another.
+    Failover {
+        /// The unit that was active, and the one that is.
+        units: [String; 2],
+        /// Whether the first does not notice.
+        untold: bool,
+    },
+    /// `demand`: sessions that are needed, besides those that are admitted.
+    Demand {
+        /// The unit.
+        unit: String,
+        /// How many.
+        sessions: u32,
     },
     /// `admit`.
     Admit(Admission),
@@ -146,6 +194,54 @@ pub struct NewUnit {
     pub contexts: Option<String>,
 }
 
+/// A unit that is to serve a pool.
+#[derive(Clone, Debug)]
+pub struct NewServer {
+    /// The unit.
+    pub unit: String,
+    /// Sessions in the pool; what its licence is for where it is not said.
+    pub size: Option<u32>,
+    /// The shared secret.
+    pub secret: String,
+    /// How often participants refresh.
+    pub refresh: Option<Duration>,
+    /// The backup server, and its standby unit.
+    pub backup: Option<String>,
+    /// The backup's standby unit; the other unit of its pair where it is not said.
+    pub standby: Option<String>,
+    /// The port.
+    pub port: Option<u64>,
+    /// The interfaces that participants are served on; none: every one.
+    pub interfaces: Vec<String>,
+    /// The most sessions that are given again while participants out of contact may hold them.
+    pub overlap: Option<u32>,
+    /// What is reserved, by unit.
+    pub reserve: Vec<(String, u32)>,
+    /// Caps, by unit.
+    pub cap: Vec<(String, u32)>,
+    /// When it asks for more for itself, and when it gives back.
+    pub appetite: Appetite,
+}
+
+/// A unit that is to draw on a pool.
+#[derive(Clone, Debug)]
+pub struct NewParticipant {
+    /// The unit.
+    pub unit: String,
+    /// The server.
+    pub server: String,
+    /// The shared secret.
+    pub secret: String,
+    /// The port.
+    pub port: Option<u64>,
+    /// The server's interface that it comes in by; `inside` where it is not said.
+    pub by: Option<String>,
+    /// The interfaces that it serves participants on as the backup; none: every one.
+    pub interfaces: Vec<String>,
+    /// When it asks for more, and when it gives back.
+    pub appetite: Appetite,
+}
+
 /// A change of the configuration.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -161,7 +257,7 @@ pub enum Change {
 }
 
 /// What happens to a unit's power.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Power {
     /// It is shut down.
     Shutdown,
@@ -252,12 +348,14 @@ pub enum Shown {
     LocalHost,
     /// The limits around TLS proxy.
     TlsProxy,
+    /// The unit's part in a shared licence.
+    Shared,
     /// The sessions of this name.
     Sessions(String),
 }
 
 /// What can be shown by its own name.
-pub(super) const SHOWN: [(&str, Shown); 7] = [
+pub(super) const SHOWN: [(&str, Shown); 8] = [
     ("running", Shown::Running),
     ("keys", Shown::Keys),
     ("usage", Shown::Usage),
@@ -265,6 +363,7 @@ pub(super) const SHOWN: [(&str, Shown); 7] = [
     ("vpn-sessiondb", Shown::VpnSessions),
     ("local-host", Shown::LocalHost),
     ("tls-proxy", Shown::TlsProxy),
+    ("shared", Shown::Shared),
 ];
 
 /// What is expected of a unit.
@@ -317,7 +416,61 @@ pub enum Expectation {
     },
     /// Something that happened so far.
     Event(super::Event),
+    /// A number of a pool or of a unit's part in one.
+    Pool {
+        /// Which.
+        figure: Figure,
+        /// The number.
+        count: u64,
+    },
+    /// Which unit serves a participant; none does.
+    PoolServer(Option<String>),
+    /// How often a participant refreshes.
+    PoolRefresh(Duration),
+    /// For how long a backup may serve.
+    BackupRemaining(Duration),
+    /// Whether a backup serves.
+    BackupActive(bool),
 }
+
+/// A number of a pool or of a unit's part in one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Figure {
+    /// Sessions in the pool.
+    Size,
+    /// Sessions that are granted to nobody.
+    Free,
+    /// Sessions that are granted.
+    Granted,
+    /// Sessions that may be in use at participants beyond what is granted to them.
+    Stranded,
+    /// Sessions that are reserved and not granted.
+    Reserved,
+    /// The bound on over-subscription.
+    Bound,
+    /// Participants known.
+    Participants,
+    /// Shared sessions that the unit holds.
+    Held,
+    /// Shared sessions that it wants in all.
+    Wanted,
+    /// The most that its platform has room for.
+    Room,
+}
+
+/// The figures by name: those of whoever has the books first, then those of every unit.
+pub(super) const FIGURES: [(&str, Figure); 10] = [
+    ("size", Figure::Size),
+    ("free", Figure::Free),
+    ("granted", Figure::Granted),
+    ("stranded", Figure::Stranded),
+    ("reserved", Figure::Reserved),
+    ("bound", Figure::Bound),
+    ("participants", Figure::Participants),
+    ("held", Figure::Held),
+    ("wanted", Figure::Wanted),
+    ("room", Figure::Room),
+];
 
 /// What `usage` counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -144,24 +144,29 @@ pub(super) fn number(word: &str) -> Result<u64, LineError> {
 
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
-/// A duration: `30s`, `8w`, `1d12h`.
+/// A duration: `30s`, `8w`, `1d12h`, `250ms`.
 pub(super) fn duration(word: &str) -> Result<Duration, LineError> {
     let bad = || {
         LineError::NotUnderstood(format!(
             "`{word}` is no duration, such as 30s, 5m, 24h, 10d, 8w or 1d12h"
         ))
     };
-    let mut seconds = 0_u64;
+    let (mut seconds, mut millis) = (0_u64, 0_u64);
     let mut rest = word;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit()).filter(|end| *end > 0);
         let (count, unit) = rest.split_at(end.ok_or_else(bad)?);
+        if unit == "ms" {
+            millis = count.parse().map_err(|_| bad())?;
+            break;
+        }
         let of = UNITS.iter().find(|(name, _)| unit.starts_with(*name)).ok_or_else(bad)?.1;
         let part = count.parse::<u64>().ok().and_then(|count| count.checked_mul(of));
         seconds = part.and_then(|part| seconds.checked_add(part)).ok_or_else(bad)?;
         rest = &unit[1..];
     }
-    if word.is_empty() { Err(bad()) } else { Ok(Duration::from_secs(seconds)) }
+    let time = Duration::from_secs(seconds).checked_add(Duration::from_millis(millis));
+    time.filter(|_| !word.is_empty()).ok_or_else(bad)
 }
 
 /// A duration as scenarios write it, to the second.
@@ -197,8 +202,19 @@ mod tests {
         for (text, seconds) in [("30s", 30), ("1d12h", 129_600), ("8w", 8 * 604_800), ("0s", 0)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
         }
-        for text in ["", "s", "5", "5x", "1w2", "-1d", "99999999999999999999s", "9999999999999999w"]
-        {
+        assert_eq!(duration("1m250ms"), Ok(Duration::from_millis(60_250)));
+        for text in [
+            "",
+            "s",
+            "5",
+            "5x",
+            "1w2",
+            "-1d",
+            "99999999999999999999s",
+            "9999999999999999w",
+            "ms",
+            "5ms5",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::firewall::Firewall;
 use super::group::{Team, rings, rings_mut};
+use super::network::Network;
+use super::shared::Shared;
 use super::statement::{Change, NewUnit, Power, Statement};
 use super::words::{LineError, in_words};
 use super::{Answer, Event, Verdict};
@@ -18,8 +20,9 @@ const UNITS: usize = 1000;
 pub struct World {
     pub(super) units: Vec<Firewall>,
     pub(super) teams: Vec<Team>,
+    pub(super) shared: Shared,
     /// The time since the scenario began.
-    now: Duration,
+    pub(super) now: Duration,
 }
 
 impl World {
@@ -31,6 +34,21 @@ impl World {
     /// The names of the units.
     pub fn units(&self) -> Vec<String> {
         self.units.iter().map(|unit| unit.name.clone()).collect()
+    }
+
+    /// What connects the units that share licences.
+    pub const fn network(&self) -> &Network {
+        &self.shared.network
+    }
+
+    /// Has `watch` called after every step of shared licensing: whatever a unit did.
+    pub fn watch(&mut self, watch: impl FnMut(&Network) + 'static) {
+        self.shared.network.watch(watch);
+    }
+
+    /// Has `trace` told every message between units and every event of shared licensing.
+    pub fn trace(&mut self, trace: fn(&str)) {
+        self.shared.network.trace(trace);
     }
 
     /// Carries out one statement.
@@ -62,11 +80,22 @@ impl World {
             Statement::Activate { unit, key } => self.unit_mut(unit)?.activate(key),
             Statement::Deactivate { unit, key } => self.unit_mut(unit)?.deactivate(key),
             Statement::Configure { unit, change } => self.configure(unit, change),
-            Statement::Advance(time) => Ok(self.advance(*time)),
+            Statement::Advance(time) => self.advance(*time),
             Statement::Power { unit, power } => self.power(unit, *power),
-            Statement::Clock { unit, by, back } => self.set_clock(unit, *by, *back),
+            Statement::Clock { unit, by, back, monotonic: false } => {
+                self.set_clock(unit, *by, *back)
+            }
+            Statement::Clock { unit, by, back, monotonic: true } => self.skew(unit, *by, *back),
             Statement::Group { units, mode } => self.form(units, *mode),
             Statement::Contact { units, restored } => self.contact(units, *restored),
+            Statement::LicenseServer(new) => self.license_server(new),
+            Statement::Participant(new) => self.participant(new),
+            Statement::Link { units, wire } => self.link(units, *wire),
+            Statement::Network { quality, seed } => Ok(self.set_network(*quality, *seed)),
+            Statement::Crash { unit, after } => self.crash(unit, *after),
+            Statement::Restart { unit } => self.restart(unit),
+            Statement::Failover { units: [from, to], untold } => self.failover(from, to, *untold),
+            Statement::Demand { unit, sessions } => self.demand(unit, *sessions),
             Statement::Admit(admission) => self.admit(admission),
             Statement::Release { unit, what } => self.release(unit, what),
             Statement::Show { unit, what } => self.show(unit, what),
@@ -175,6 +204,10 @@ impl World {
             }
             _ => {}
         }
+        if power != Power::Boot {
+            self.take_down(index);
+        }
+        let unit = &mut self.units[index];
         unit.end_traffic();
         let (events, what) = match power {
             Power::Shutdown => {
@@ -198,19 +231,28 @@ impl World {
     }
 
     /// Time passes for every unit, from one change of a licence to the next.
-    fn advance(&mut self, time: Duration) -> Answer {
+    fn advance(&mut self, time: Duration) -> Result<Answer, LineError> {
+        self.check_time(time)?;
         let mut lines = Vec::new();
         let mut left = time;
         while !left.is_zero() {
             let next = self.next_change().filter(|next| !next.is_zero());
             let step = next.map_or(left, |next| next.min(left));
+            // A unit that fails in between is looked after before time goes on.
+            let step = if self.shared.network.nodes().is_empty() {
+                step
+            } else {
+                self.shared.network.pass(step)
+            };
             self.pass(step, &mut lines);
             left = left.saturating_sub(step);
+            lines.extend(self.note_shared(true).into_iter().map(|(line, _)| line));
             lines.extend(self.settle());
         }
         let (passed, now) = (in_words(time), in_words(self.now));
         lines.push(format!("{passed} passed, {now} since the beginning"));
-        lines.into_iter().fold(Answer::done(), Answer::line).fact("seconds", self.now.as_secs())
+        let answer = lines.into_iter().fold(Answer::done(), Answer::line);
+        Ok(answer.fact("seconds", self.now.as_secs()))
     }
 
     fn next_change(&self) -> Option<Duration> {
@@ -288,16 +330,22 @@ impl World {
 
     /// Looks after the groups, then publishes on every gate what its unit runs now.
     fn settle(&mut self) -> Vec<String> {
-        let lines = self.look_after_groups();
+        let mut lines = self.look_after_groups();
+        lines.extend(self.look_after_shared());
         for index in 0..self.units.len() {
-            let license = self.license(index);
-            let gate = &self.units[index].gate;
-            if *gate.license() != license {
-                // A gate serves one model, and a unit never becomes another one.
-                let published = gate.publish(license);
-                debug_assert!(published.is_ok(), "{published:?}");
-            }
+            self.publish(index);
         }
         lines
+    }
+
+    /// Publishes what is in force on a unit, on its gate.
+    pub(super) fn publish(&self, index: usize) {
+        let license = self.in_force(index);
+        let gate = &self.units[index].gate;
+        if *gate.license() != license {
+            // A gate serves one model, and a unit never becomes another one.
+            let published = gate.publish(license);
+            debug_assert!(published.is_ok(), "{published:?}");
+        }
     }
 }

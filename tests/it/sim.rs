@@ -106,9 +106,26 @@ fn lines_that_are_not_understood() {
          fails expect A admitted 1\n\
          fails boott A\n\
          fails\n\
-         license-server S size 1000 secret s3cret\n\
-         expect S pool free 500\n\
-         show A shared\n",
+         license-server S size 1000\n\
+         license-server S secret\n\
+         license-server S size many secret s3cret\n\
+         license-server S secret s3cret refresh soon\n\
+         license-server S secret s3cret reserve P\n\
+         license-server S secret s3cret backup B backup C\n\
+         participant P secret s3cret\n\
+         participant P server S\n\
+         participant P server S secret s3cret interfaces in/side\n\
+         link P S\n\
+         link P S sideways\n\
+         crash S after lunch\n\
+         demand P -1\n\
+         network loss 101%\n\
+         network loss 5\n\
+         failover A\n\
+         expect S pool depth 500\n\
+         expect S pool free\n\
+         expect B backup asleep\n\
+         expect P pool server\n",
         &[],
     );
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
@@ -146,6 +163,129 @@ fn what_is_refused() {
         &[],
     );
     insta::assert_snapshot!(outcome.stderr + &outcome.stdout);
+}
+
+/// Each refusal around shared licensing, as `fails` prints it.
+#[test]
+fn what_is_refused_of_shared_licensing() {
+    let outcome = sim(
+        "unit S \"ASA 5520\" serial JMX0912K041\n\
+         unit P \"ASA 5520\" serial JMX0912K042\n\
+         unit T 5505\n\
+         fails license-server S size 500 secret s3cret\n\
+         fails participant P server S secret s3cret\n\
+         fails participant T server S secret s3cret\n\
+         permanent S shared-server=500\n\
+         permanent P shared-participant=enabled\n\
+         fails license-server X size 500 secret s3cret\n\
+         fails license-server S size 750 secret s3cret\n\
+         fails license-server S size 1000 secret s3cret\n\
+         fails license-server S size 500 secret abc\n\
+         fails license-server S size 500 secret s3cret refresh 5s\n\
+         fails license-server S size 500 secret s3cret refresh 1m500ms\n\
+         fails license-server S size 500 secret s3cret port 0\n\
+         fails license-server S size 500 secret s3cret backup S\n\
+         fails license-server S size 500 secret s3cret backup X\n\
+         fails license-server S size 500 secret s3cret reserve P=501\n\
+         fails license-server S size 500 secret s3cret reserve P=50 cap P=40\n\
+         fails participant P server P secret s3cret\n\
+         fails link P S down\n\
+         fails crash P after 3\n\
+         fails demand P 5\n\
+         fails show P shared\n\
+         fails clock P +1d monotonic\n\
+         fails failover P S\n\
+         license-server S size 500 secret s3cret\n\
+         fails license-server S size 500 secret s3cret\n\
+         fails participant S server S secret s3cret\n\
+         participant P server S secret s3cret\n\
+         fails license-server P size 500 secret s3cret\n\
+         fails failover P S\n\
+         fails failover P P\n\
+         fails clock P +9999w monotonic\n\
+         fails advance 9999999w\n\
+         crash S\n\
+         fails crash S\n\
+         fails shutdown S\n",
+        &[],
+    );
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(outcome.stdout);
+    // Questions that cannot be answered are no expectation that does not hold.
+    let setup = "unit P 5520\npermanent P shared-participant=enabled\nunit S 5520\n\
+                 participant P server S secret s3cret\n";
+    for question in ["S pool free 1", "P pool free 1", "P backup inactive"] {
+        let outcome = sim(&format!("{setup}expect {question}\n"), &[]);
+        assert_eq!(outcome.status, Some(2), "{question}: {}", outcome.stdout);
+    }
+}
+
+const SHARED: &str = "\
+unit S \"ASA 5520\" serial JMX0912K041
+unit P \"ASA 5520\" serial JMX0912K042
+unit B \"ASA 5520\" serial JMX0912K043
+permanent S shared-server=500
+permanent P shared-participant=enabled anyconnect-premium=100
+permanent B shared-participant=enabled
+license-server S size 500 secret s3cret backup B
+participant B server S secret s3cret
+participant P server S secret s3cret
+admit P anyconnect 120
+advance 10s
+show S shared
+show P shared
+show B shared
+link P S down
+crash S
+advance 2m
+restart S
+expect P pool held 50
+expect S pool free 400
+";
+
+#[test]
+fn a_pool_step_by_step() {
+    let outcome = sim(SHARED, &[]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(outcome.stdout);
+}
+
+#[test]
+fn a_pool_in_json() {
+    let outcome = sim(SHARED, &["--json"]);
+    let objects: Vec<Json> =
+        outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), SHARED.lines().count());
+    assert_eq!((&objects[6]["size"], &objects[6]["backup"]), (&500.into(), &"B".into()));
+    assert_eq!((&objects[7]["server"], &objects[7]["backup"]), (&"S".into(), &true.into()));
+    let pool = &objects[11]["pool"];
+    assert_eq!((&pool["free"], &pool["granted"]), (&450.into(), &50.into()));
+    assert_eq!(objects[11]["clients"][1]["unit"], "P");
+    assert_eq!(objects[12]["device"]["held"], 50);
+    assert_eq!(objects[13]["backup"]["synchronised"], true);
+    assert_eq!(
+        (&objects[18]["verdict"], &objects[19]["verdict"]),
+        (&"held".into(), &"failed".into())
+    );
+}
+
+/// G76: no number is too many.
+#[test]
+fn g76_any_number_of_participants() {
+    use std::fmt::Write as _;
+    const UNITS: usize = 200;
+    let mut text = "unit S 5540\npermanent S shared-server=50000\n\
+                    license-server S size 50000 secret s3cret refresh 300s\n"
+        .to_owned();
+    for unit in 0..UNITS {
+        writeln!(text, "unit P{unit} 5520\npermanent P{unit} shared-participant=enabled").unwrap();
+        writeln!(text, "participant P{unit} server S secret s3cret\ndemand P{unit} 60").unwrap();
+    }
+    writeln!(text, "advance 10m\nexpect S pool participants {}", UNITS + 1).unwrap();
+    writeln!(text, "expect S pool granted {}\nexpect P{} pool held 100", UNITS * 100, UNITS - 1)
+        .unwrap();
+    let outcome = sim(&text, &[]);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("capture", &["catalogue", "license", "gate"]),
     ("guard", &["catalogue", "license", "gate", "capture", "sync"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
-    ("sim", &["catalogue", "license", "gate"]),
+    ("sim", &["catalogue", "license", "gate", "pool"]),
     ("store", &["catalogue", "license", "pool"]),
     ("net", &["license"]),
     ("serve", &["catalogue", "license", "gate", "net", "pool", "store"]),

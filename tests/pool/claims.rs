@@ -8,12 +8,12 @@ use tollgate::pool::{
     Record, Refusal, Role, Server, Settings, Start,
 };
 
-use crate::node::{memberships, serial_of, server_membership};
+use crate::units::{membership, serial_of, server_membership};
 
 const ZERO: Duration = Duration::ZERO;
 
 fn config(place: usize) -> ParticipantConfig {
-    let membership = if place == 0 { server_membership(500) } else { memberships()[1] };
+    let membership = if place == 0 { server_membership(500) } else { membership() };
     ParticipantConfig {
         serial: serial_of(place),
         incarnation: 7,

@@ -3,8 +3,8 @@
 //!
 //! Everything follows from a seed: the units, the script of what happens to them, and what the
 //! network does to every message. After every step the invariants of `pool` are checked; at the end
-//! the network heals, and everyone who asks is served. A seed that fails prints the shortest script
-//! that was found to fail the same way.
+//! the network heals, and everyone who asks is served. A seed is a scenario: one that fails prints the
+//! shortest that was found to fail, for `tollgate sim`.
 //!
 //! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script; with `TOLLGATE_POOL_TRACE=1` every
 //! message that arrives and every event as well. The long run:
@@ -12,29 +12,30 @@
 
 mod check;
 mod claims;
-mod node;
-mod random;
 mod rules;
 mod script;
+mod units;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use script::Script;
-use world::World;
+use world::{Figures, Run};
 
 /// How long a shorter script is looked for.
 const SHORTENING: Duration = Duration::from_secs(10);
 
-/// Runs a script; what went wrong, if something did.
-fn run(script: &Script) -> Result<world::Figures, String> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| World::new(script).run()));
-    outcome.unwrap_or_else(|panic| {
+/// Runs a script; what went wrong, if something did, with the scenario up to there.
+fn run(script: &Script) -> Result<Figures, (String, String)> {
+    let mut run = Run::new(&script.setup);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run.play(script)));
+    let outcome = outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
         Err(format!("panicked: {}", text.unwrap_or_default()))
-    })
+    });
+    outcome.map_err(|why| (why, run.scenario()))
 }
 
 /// Leaves out what can be left out of a script that fails.
@@ -59,16 +60,15 @@ fn shorten(script: &Script) -> Script {
     script
 }
 
-fn seeds(range: std::ops::Range<u64>) -> world::Figures {
-    let mut all = world::Figures::default();
+fn seeds(range: std::ops::Range<u64>) -> Figures {
+    let mut all = Figures::default();
     for seed in range {
         let script = Script::of(seed);
         if let Ok(figures) = run(&script) {
             all.add(&figures);
         } else {
-            let shortest = shorten(&script);
-            let why = run(&shortest).expect_err("it failed before");
-            panic!("seed {seed}: {why}\n{shortest}");
+            let (why, scenario) = run(&shorten(&script)).expect_err("it failed before");
+            panic!("seed {seed}: {why}\n\n# seed {seed}: {why}\n{scenario}\n");
         }
     }
     all
@@ -81,13 +81,34 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn hundreds_of_seeds() {
     if let Some(seed) = number("TOLLGATE_POOL_SEED") {
-        println!("{}", Script::of(seed));
+        println!("{}", Script::of(seed).lines().join("\n"));
         println!("{:#?}", seeds(seed..seed + 1));
         return;
     }
     let figures = seeds(0..200);
     println!("{figures:#?}");
     figures.assert_everything_happened();
+}
+
+/// What a failing seed prints is a scenario, in which the same happens.
+#[cfg(feature = "cli")]
+#[test]
+fn a_seed_is_a_scenario_for_the_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for seed in 300..308 {
+        let script = Script::of(seed);
+        let mut run = Run::new(&script.setup);
+        run.play(&script).expect("as the other seeds");
+        let file = folder.path().join(format!("{seed}.scn"));
+        std::fs::write(&file, run.scenario()).expect("a file");
+        let sim = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args([std::ffi::OsStr::new("sim"), file.as_os_str()])
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&sim.stdout);
+        let error = String::from_utf8_lossy(&sim.stderr);
+        assert!(sim.status.success(), "seed {seed}: {error}\n{told}");
+    }
 }
 
 #[test]

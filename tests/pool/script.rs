@@ -1,9 +1,8 @@
 //! What a seed stands for: the units, how bad the network is, and what happens when.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::random::Random;
+use tollgate::sim::network::Random;
 
 /// The place of a unit: 0 is the server, 1 the backup, the others are participants.
 pub(crate) type Place = usize;
@@ -159,30 +158,100 @@ pub(crate) fn name(place: Place) -> String {
     }
 }
 
-impl fmt::Display for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Demand(at, sessions) => write!(f, "demand {} {sessions}", name(at)),
-            Self::Pass(time) => write!(f, "advance {time:?}"),
-            Self::Down(a, b) => write!(f, "link {} {} down", name(a), name(b)),
-            Self::Mute(a, b) => write!(f, "link {} {} mute", name(a), name(b)),
-            Self::Up(a, b) => write!(f, "link {} {} up", name(a), name(b)),
-            Self::Crash(at) => write!(f, "crash {}", name(at)),
-            Self::CrashSoon(at, outputs) => write!(f, "crash {} after {outputs}", name(at)),
-            Self::Restart(at) => write!(f, "restart {}", name(at)),
-            Self::Forward(at, by) => write!(f, "clock {} +{by:?}", name(at)),
-            Self::Back(at, by) => write!(f, "clock {} -{by:?}", name(at)),
+/// A time in the language's own words.
+pub(crate) fn duration(time: Duration) -> String {
+    format!("{}s{}ms", time.as_secs(), time.subsec_millis())
+}
+
+impl Act {
+    /// The line that does it.
+    fn line(self) -> String {
+        match self {
+            Self::Demand(at, sessions) => format!("demand {} {sessions}", name(at)),
+            Self::Pass(time) => format!("advance {}", duration(time)),
+            Self::Down(a, b) => format!("link {} {} down", name(a), name(b)),
+            Self::Mute(a, b) => format!("link {} {} mute", name(a), name(b)),
+            Self::Up(a, b) => format!("link {} {} up", name(a), name(b)),
+            Self::Crash(at) => format!("crash {}", name(at)),
+            Self::CrashSoon(at, outputs) => format!("crash {} after {outputs}", name(at)),
+            Self::Restart(at) => format!("restart {}", name(at)),
+            Self::Forward(at, by) => format!("clock {} +{} monotonic", name(at), duration(by)),
+            Self::Back(at, by) => format!("clock {} -{} monotonic", name(at), duration(by)),
             Self::Switch { from, to, told } => {
-                let how = if told { "told" } else { "not told" };
-                write!(f, "switch {} to {} # {how}", name(from), name(to))
+                let how = if told { "" } else { " untold" };
+                format!("failover {} {}{how}", name(from), name(to))
             }
         }
     }
 }
 
-impl fmt::Display for Script {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# seed {}: {:?}", self.seed, self.setup)?;
-        self.acts.iter().try_for_each(|act| writeln!(f, "{act}"))
+/// Models with different platform maxima, some with sessions of their own.
+const UNITS: [(&str, &str); 6] = [
+    ("ASA 5510", ""),
+    ("ASA 5520", ""),
+    ("ASA 5520", " anyconnect-premium=100"),
+    ("ASA 5540", " anyconnect-premium=500"),
+    ("ASA 5510", " anyconnect-premium=100"),
+    ("ASA 5580-20", ""),
+];
+
+/// The cap that is set for a participant.
+pub(crate) fn cap_of(setup: &Setup, place: Place) -> Option<u32> {
+    setup.cap.filter(|_| place > BACKUP && place % 5 == 4)
+}
+
+impl Setup {
+    /// Every unit there is.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        let backup = self.has_backup.then_some(BACKUP);
+        [Some(SERVER), backup].into_iter().flatten().chain(BACKUP + 1..self.participants + 2)
+    }
+
+    /// How the network is from now on.
+    pub(crate) fn network(&self) -> String {
+        let Self { loss_percent, twice_percent, late_percent, .. } = self;
+        format!("network loss {loss_percent}% twice {twice_percent}% late {late_percent}%")
+    }
+
+    fn server(&self) -> String {
+        let (size, refresh) = (self.size, duration(self.refresh));
+        let mut line = format!("license-server S size {size} secret s3cret refresh {refresh}");
+        if self.has_backup {
+            line.push_str(" backup B");
+        }
+        if let Some(overlap) = self.overlap {
+            line.push_str(&format!(" overlap {overlap}"));
+        }
+        for place in BACKUP + 1..self.participants + 2 {
+            if place < 4 && self.reserved > 0 {
+                line.push_str(&format!(" reserve {}={}", name(place), self.reserved));
+            }
+            if let Some(cap) = cap_of(self, place) {
+                line.push_str(&format!(" cap {}={cap}", name(place)));
+            }
+        }
+        line
+    }
+}
+
+impl Script {
+    /// The scenario.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let setup = &self.setup;
+        let mut lines = vec![format!("{} seed {}", setup.network(), self.seed)];
+        for place in setup.places() {
+            let (model, local) = UNITS[place % UNITS.len()];
+            let (model, licences) = match place {
+                SERVER => ("ASA 5520", format!("shared-server={}", setup.size)),
+                _ => (model, format!("shared-participant=enabled{local}")),
+            };
+            lines.push(format!("unit {} \"{model}\"", name(place)));
+            lines.push(format!("permanent {} {licences}", name(place)));
+        }
+        lines.push(setup.server());
+        let others = setup.places().filter(|place| *place != SERVER);
+        lines.extend(others.map(|it| format!("participant {} server S secret s3cret", name(it))));
+        lines.extend(self.acts.iter().map(|act| act.line()));
+        lines
     }
 }

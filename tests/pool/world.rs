@@ -1,26 +1,15 @@
-//! The simulated network, and time.
+//! A script as a scenario, looked at after every step.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use tollgate::license::key::Serial;
-use tollgate::pool::{Event, Link, MAX_MESSAGE, Message, Output, STEP};
+use tollgate::pool::STEP;
+use tollgate::sim::network::Network;
+use tollgate::sim::{LineError, World, parse};
 
-use crate::check;
-use crate::node::{Machine, Node};
-use crate::random::Random;
-use crate::script::{Act, BACKUP, Place, SERVER, Script, Setup, name};
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wire {
-    Up,
-    Mute,
-    Down,
-}
-
-/// A frame under way: when it arrives, in which order it was sent, from, to, its bytes.
-type Frame = Reverse<(Duration, u64, Place, Place, Vec<u8>)>;
+use crate::check::{self, Checker};
+use crate::script::{BACKUP, Place, SERVER, Script, Setup, duration, name};
 
 /// How much there was of what is to be tested.
 #[derive(Clone, Copy, Default, Debug)]
@@ -76,328 +65,122 @@ impl Figures {
         ];
         assert!(all.iter().all(|figure| *figure > 0), "something never happened: {self:#?}");
     }
+
+    fn of(network: &Network, checker: &Checker) -> Self {
+        let traffic = network.traffic();
+        Self {
+            steps: checker.steps,
+            messages: traffic.messages,
+            lost: traffic.lost,
+            twice: traffic.twice,
+            crashes: traffic.crashes,
+            grants: traffic.grants,
+            expired: network.count("participant-expired"),
+            held_too_long: network.count("held-too-long"),
+            takeovers: network.count("backup-active"),
+            returns: network.count("server-returned"),
+            transfers: network.count("transferred"),
+            oversubscribed: checker.oversubscribed,
+            bound_reached: checker.bound_reached,
+        }
+    }
 }
 
-pub(crate) struct World {
-    pub(crate) setup: Setup,
-    acts: Vec<Act>,
-    random: Random,
-    pub(crate) now: Duration,
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) places: BTreeMap<Serial, Place>,
-    wires: BTreeMap<(Place, Place), Wire>,
-    frames: BinaryHeap<Frame>,
-    sent: u64,
-    calm: bool,
-    /// Whether every message that arrives and every event is printed.
-    traces: bool,
-    pub(crate) figures: Figures,
+/// A run: the scenario so far, and what is looked at.
+pub(crate) struct Run {
+    setup: Setup,
+    world: World,
+    checker: Rc<RefCell<Checker>>,
+    /// The lines that were carried out. A refused one changed nothing and is left out.
+    pub(crate) played: Vec<String>,
 }
 
-impl World {
-    pub(crate) fn new(script: &Script) -> Self {
-        let setup = script.setup.clone();
-        let nodes: Vec<_> = (0..setup.participants + 2).map(|it| Node::new(it, &setup)).collect();
-        let places = nodes.iter().map(|node| (node.serial, node.place)).collect();
-        let mut world = Self {
-            setup,
-            acts: script.acts.clone(),
-            random: Random::new(!script.seed),
-            now: Duration::from_secs(1_000_000),
-            nodes,
-            places,
-            wires: BTreeMap::new(),
-            frames: BinaryHeap::new(),
-            sent: 0,
-            calm: false,
-            traces: std::env::var_os("TOLLGATE_POOL_TRACE").is_some(),
-            figures: Figures::default(),
-        };
-        for place in 0..world.nodes.len() {
-            if place != BACKUP || world.setup.has_backup {
-                world.restart(place);
-            }
+impl Run {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let checker = Rc::new(RefCell::new(Checker::new(setup)));
+        let mut world = World::new();
+        let watcher = Rc::clone(&checker);
+        world.watch(move |network| watcher.borrow_mut().look(network));
+        if std::env::var_os("TOLLGATE_POOL_TRACE").is_some() {
+            world.trace(|told| eprintln!("{told}"));
         }
-        for place in 0..world.nodes.len() {
-            for authority in [SERVER, BACKUP] {
-                world.set_wire(place, authority, Wire::Up);
-            }
-        }
-        world
+        Self { setup: setup.clone(), world, checker, played: Vec::new() }
     }
 
     /// Plays the script, lets the network heal, and looks whether everyone is served.
-    pub(crate) fn run(mut self) -> Result<Figures, String> {
-        for act in std::mem::take(&mut self.acts) {
-            self.play(act)?;
+    pub(crate) fn play(&mut self, script: &Script) -> Result<Figures, String> {
+        for line in script.lines() {
+            self.line(line)?;
         }
         self.heal()?;
-        check::everyone_is_served_as_far_as_the_pool_goes(&self)?;
+        check::everyone_is_served_as_far_as_the_pool_goes(&self.setup, self.world.network())?;
         self.shrink_the_demand()?;
-        check::everyone_has_what_it_wants(&self)?;
-        Ok(self.figures)
+        check::everyone_has_what_it_wants(&self.setup, self.world.network())?;
+        Ok(Figures::of(self.world.network(), &self.checker.borrow()))
     }
 
-    fn play(&mut self, act: Act) -> Result<(), String> {
-        if self.traces {
-            eprintln!("{:.3} {act}", self.now.as_secs_f64() - 1e6);
+    /// The scenario that was played, with what came of it.
+    pub(crate) fn scenario(&self) -> String {
+        let mut lines = self.played.clone();
+        for node in self.world.network().nodes() {
+            lines.push(format!("expect {} pool held {}", node.name(), node.held()));
         }
-        match act {
-            Act::Demand(at, sessions) => self.demand(at, sessions),
-            Act::Pass(time) => self.pass(time)?,
-            Act::Down(a, b) => self.set_wire(a, b, Wire::Down),
-            Act::Mute(a, b) => self.set_wire(a, b, Wire::Mute),
-            Act::Up(a, b) => self.set_wire(a, b, Wire::Up),
-            Act::Crash(at) => self.crash(at),
-            Act::CrashSoon(at, outputs) => self.nodes[at].fuse = Some(outputs),
-            Act::Restart(at) => self.restart(at),
-            Act::Forward(at, by) => self.jump(at, by, 1),
-            Act::Back(at, by) => self.jump(at, by, -1),
-            Act::Switch { from, to, told } => self.switch(from, to, told),
-        }
-        self.step()
+        lines.join("\n")
     }
 
-    fn step(&mut self) -> Result<(), String> {
-        self.figures.steps += 1;
-        check::invariants(self)
-    }
-
-    fn demand(&mut self, at: Place, sessions: u32) {
-        self.nodes[at].demand = sessions;
-        self.with(at, |machine, now| machine.set_demand(now, sessions));
-    }
-
-    fn jump(&mut self, at: Place, by: Duration, sign: i64) {
-        self.nodes[at].jump(sign * i64::try_from(by.as_millis()).expect("not that long"));
-        self.with(at, Machine::handle_timeout);
-    }
-
-    /// The active unit of a pair changes; its sessions go with it.
-    fn switch(&mut self, from: Place, to: Place, told: bool) {
-        if from == to || from <= BACKUP || to <= BACKUP || self.nodes[to].machine.is_none() {
-            return;
+    fn line(&mut self, line: String) -> Result<(), String> {
+        let statement = parse(&line).map_err(|why| format!("`{line}`: {why}"))?;
+        let statement = statement.ok_or("an empty line")?;
+        match self.world.run(&statement) {
+            Ok(_) => self.played.push(line),
+            Err(LineError::Refused(_)) => {}
+            Err(why) => return Err(format!("`{line}`: {why}")),
         }
-        let (demand, previous) = (self.nodes[from].demand, self.nodes[from].serial);
-        if told {
-            self.nodes[from].standby = true;
-            self.with(from, |machine, now| {
-                if let Machine::Participant(participant) = machine {
-                    participant.stand_by(now);
-                }
-            });
-        }
-        self.nodes[to].standby = false;
-        self.nodes[to].demand = demand;
-        self.with(to, |machine, now| {
-            if let Machine::Participant(participant) = machine {
-                participant.set_demand(now, demand);
-                participant.take_over(now, previous);
-            }
-        });
-    }
-
-    fn crash(&mut self, at: Place) {
-        if self.nodes[at].machine.take().is_none() {
-            return;
-        }
-        self.figures.crashes += 1;
-        self.nodes[at].fuse = None;
-        for peer in 0..self.nodes.len() {
-            if self.wire(at, peer) == Some(Wire::Up) {
-                self.tell(peer, at, Link::Down);
-            }
-        }
-    }
-
-    fn restart(&mut self, at: Place) {
-        if self.nodes[at].machine.is_some() || (at == BACKUP && !self.setup.has_backup) {
-            return;
-        }
-        let epoch = self.random.between(70_000, 5_000_000);
-        let (now, setup) = (self.now, self.setup.clone());
-        self.nodes[at].start(now, &setup, epoch);
-        self.drain(at);
-        for peer in 0..self.nodes.len() {
-            if self.wire(at, peer) == Some(Wire::Up) && self.nodes[peer].machine.is_some() {
-                self.tell(peer, at, Link::Up);
-                self.tell(at, peer, Link::Up);
-            }
-        }
-    }
-
-    /// The state of the link between two units, where there is one: at one end is an authority.
-    fn wire(&self, a: Place, b: Place) -> Option<Wire> {
-        self.wires.get(&(a.min(b), a.max(b))).copied()
-    }
-
-    fn set_wire(&mut self, a: Place, b: Place, wire: Wire) {
-        let absent = |place| place == BACKUP && !self.setup.has_backup;
-        if a == b || absent(a) || absent(b) {
-            return;
-        }
-        let before = self.wires.insert((a.min(b), a.max(b)), wire);
-        let both_run = self.nodes[a].machine.is_some() && self.nodes[b].machine.is_some();
-        let link = match wire {
-            Wire::Down if before != Some(Wire::Down) => Link::Down,
-            Wire::Up if both_run => Link::Up,
-            Wire::Up | Wire::Down | Wire::Mute => return,
-        };
-        self.tell(a, b, link);
-        self.tell(b, a, link);
-    }
-
-    fn tell(&mut self, at: Place, peer: Place, link: Link) {
-        let serial = self.nodes[peer].serial;
-        // Participants have links to servers alone.
-        if at <= BACKUP || peer <= BACKUP {
-            self.with(at, |machine, now| machine.handle_link(now, (peer, serial), link));
-        }
-    }
-
-    /// Has a machine handle something, and does what it says.
-    fn with(&mut self, at: Place, act: impl FnOnce(&mut Machine, Duration)) {
-        let node = &mut self.nodes[at];
-        let now = node.clock(self.now);
-        if let Some(machine) = &mut node.machine {
-            act(machine, now);
-            self.drain(at);
-        }
-    }
-
-    /// Does what a machine says, in its order, unless the unit is killed in between.
-    fn drain(&mut self, at: Place) {
-        while let Some(output) = self.nodes[at].machine.as_mut().and_then(Machine::poll) {
-            match output {
-                Output::Save(change) => self.nodes[at].disk.store(change),
-                Output::Send { to, message } => self.send(at, to, &message),
-                Output::Publish { .. } => {}
-                Output::Log(event) => self.count(at, &event),
-                other => panic!("{other:?} is not done"),
-            }
-            if let Some(fuse) = &mut self.nodes[at].fuse {
-                *fuse -= 1;
-                if *fuse == 0 {
-                    self.crash(at);
-                }
-            }
-        }
-    }
-
-    fn count(&mut self, at: Place, event: &Event) {
-        if self.traces {
-            eprintln!("{:.3} {}: {event}", self.now.as_secs_f64() - 1e6, name(at));
-        }
-        match event {
-            Event::Expired { .. } => self.figures.expired += 1,
-            Event::HeldTooLong { .. } => self.figures.held_too_long += 1,
-            Event::BackupRole { active: true } => self.figures.takeovers += 1,
-            Event::ServerReturned => self.figures.returns += 1,
-            Event::Transferred { .. } => self.figures.transfers += 1,
-            _ => {}
-        }
-    }
-
-    fn send(&mut self, from: Place, to: Serial, message: &Message) {
-        let bytes = message.encode();
-        assert!(bytes.len() <= MAX_MESSAGE, "{} bytes: {message:?}", bytes.len());
-        self.figures.messages += 1;
-        let to = self.places[&to];
-        let lost = !self.calm && self.random.percent(self.setup.loss_percent);
-        if lost || self.wire(from, to) != Some(Wire::Up) {
-            self.figures.lost += 1;
-            return;
-        }
-        self.carry(from, to, bytes.clone());
-        if !self.calm && self.random.percent(self.setup.twice_percent) {
-            self.figures.twice += 1;
-            self.carry(from, to, bytes);
-        }
-    }
-
-    fn carry(&mut self, from: Place, to: Place, bytes: Vec<u8>) {
-        let late = !self.calm && self.random.percent(self.setup.late_percent);
-        let most = if late { self.random.of(&[5_000, 20_000, 200_000]) } else { 50 };
-        let arrives = self.now + Duration::from_millis(self.random.between(1, most));
-        self.sent += 1;
-        self.frames.push(Reverse((arrives, self.sent, from, to, bytes)));
-    }
-
-    /// The next thing that happens by itself: when, and at which unit's clock if it is no frame.
-    fn next(&self) -> Option<(Duration, Option<Place>)> {
-        let frame = self.frames.peek().map(|Reverse(frame)| (frame.0, None));
-        let timers = self.nodes.iter().filter_map(|node| {
-            let due = node.machine.as_ref()?.next_timeout()?;
-            Some((node.global(due).max(self.now), Some(node.place)))
-        });
-        timers.chain(frame).min_by_key(|(at, _)| *at)
-    }
-
-    fn pass(&mut self, time: Duration) -> Result<(), String> {
-        let until = self.now + time;
-        let mut at_once = 0;
-        while let Some((at, place)) = self.next().filter(|(at, _)| *at <= until) {
-            at_once = if at == self.now { at_once + 1 } else { 0 };
-            if at_once > 10_000 {
-                return Err(format!("time stands still: {place:?}"));
-            }
-            self.now = at;
-            match place {
-                Some(place) => self.with(place, Machine::handle_timeout),
-                None => self.deliver(),
-            }
-            self.step()?;
-        }
-        self.now = until;
-        Ok(())
-    }
-
-    fn deliver(&mut self) {
-        let Some(Reverse((_, _, from, to, bytes))) = self.frames.pop() else { return };
-        let message = Message::decode(&bytes).expect("what was encoded");
-        assert_eq!(message.encode(), bytes);
-        if matches!(message, Message::Grant(_) | Message::Welcome { .. }) {
-            self.figures.grants += 1;
-        }
-        if self.traces {
-            let at = self.now.as_secs_f64() - 1e6;
-            eprintln!("{at:.3} {} -> {}: {message:?}", name(from), name(to));
-        }
-        let from = self.nodes[from].serial;
-        self.with(to, |machine, now| machine.handle_message(now, from, &message));
+        self.checker.borrow_mut().failure.take().map_or(Ok(()), Err)
     }
 
     /// Every unit runs and every link works.
     fn heal(&mut self) -> Result<(), String> {
-        self.calm = true;
-        for place in 0..self.nodes.len() {
-            self.nodes[place].fuse = None;
-            self.restart(place);
-        }
-        for place in 0..self.nodes.len() {
-            for authority in [SERVER, BACKUP] {
-                self.set_wire(place, authority, Wire::Up);
+        let calm =
+            Setup { loss_percent: 0, twice_percent: 0, late_percent: 0, ..self.setup.clone() };
+        self.line(calm.network())?;
+        for place in self.setup.places().collect::<Vec<_>>() {
+            let node = self.node(place);
+            if node.machine().is_none() || node.is_doomed() {
+                self.line(format!("restart {}", name(place)))?;
             }
         }
-        self.pass(self.time_to_settle())
+        for place in self.setup.places().collect::<Vec<_>>() {
+            for authority in [SERVER, BACKUP].into_iter().filter(|it| *it < place) {
+                self.line(format!("link {} {} up", name(place), name(authority)))?;
+            }
+        }
+        self.settle()
+    }
+
+    fn node(&self, place: Place) -> &tollgate::sim::network::Node {
+        let mut nodes = self.world.network().nodes().iter();
+        nodes.find(|node| node.name() == name(place)).expect("a unit of the script")
     }
 
     /// Late frames arrive, the server waits for its backup, lost participants are noticed, and all
     /// refresh a few times.
-    fn time_to_settle(&self) -> Duration {
-        Duration::from_secs(260) + self.setup.refresh * 6
+    fn settle(&mut self) -> Result<(), String> {
+        let time = Duration::from_secs(260) + self.setup.refresh * 6;
+        self.line(format!("advance {}", duration(time)))
     }
 
     /// As many want one step as there are steps that nobody else has reserved.
     fn shrink_the_demand(&mut self) -> Result<(), String> {
         let mut left = self.setup.size - 2 * self.setup.reserved;
-        for place in 0..self.nodes.len() {
+        for place in self.setup.places().collect::<Vec<_>>() {
             let wants = left >= STEP;
             left -= if wants { STEP } else { 0 };
-            // Half a step: the hysteresis has no other answer to it than one step.
-            let local = self.nodes[place].membership.local();
-            self.demand(place, if wants { local + STEP / 2 } else { 0 });
+            // Half a step: there is no other answer to it than one step.
+            let local = self.node(place).membership().local();
+            let sessions = if wants { local + STEP / 2 } else { 0 };
+            self.line(format!("demand {} {sessions}", name(place)))?;
         }
-        self.pass(self.time_to_settle())
+        self.settle()
     }
 }

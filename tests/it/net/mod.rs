@@ -297,6 +297,7 @@ async fn a_unit_that_comes_again_takes_its_own_place() {
     assert_eq!(listener.counts().of(Cause::Stopped), 0);
 }
 
+/// G20
 #[tokio::test]
 async fn only_tls_1_3_is_spoken() {
     let mut listener = listener(limits());

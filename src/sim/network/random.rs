@@ -2,10 +2,17 @@
 
 /// Steele and others' `SplitMix64`: one addition and a mix a number.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
+
+impl Default for Random {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// Those that follow from `seed`.
+    pub const fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0xD134_2543_DE82_EF95))
     }
 
@@ -17,23 +24,26 @@ impl Random {
     }
 
     /// A number below `bound`, which is small.
-    pub(crate) const fn below(&mut self, bound: u64) -> u64 {
+    pub const fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
     /// A number from `from` up to `to`.
-    pub(crate) const fn between(&mut self, from: u64, to: u64) -> u64 {
+    pub const fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 
     /// True so many times of a hundred.
-    pub(crate) const fn percent(&mut self, percent: u64) -> bool {
+    pub const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// One of `these`.
-    pub(crate) fn of<T: Copy>(&mut self, these: &[T]) -> T {
-        let index = self.below(these.len() as u64);
-        these[usize::try_from(index).expect("an index")]
+    ///
+    /// # Panics
+    ///
+    /// When there are none.
+    pub fn of<T: Copy>(&mut self, these: &[T]) -> T {
+        these[usize::try_from(self.below(these.len() as u64)).unwrap_or_default()]
     }
 }
