@@ -59,6 +59,12 @@ impl World {
             if !self.units[index].ring.is_up() {
                 return refused(format!("{name} is shut down; boot it first"));
             }
+            let npe = |index: usize| self.units[index].configuration.npe;
+            if members.first().is_some_and(|primary| npe(*primary) != npe(index)) {
+                return refused(format!(
+                    "{name} and the primary are not both No Payload Encryption models"
+                ));
+            }
             members.push(index);
         }
         let primary = members.first().map(|primary| &self.units[*primary]);

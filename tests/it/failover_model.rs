@@ -118,9 +118,10 @@ proptest! {
                 Op::Switch(index) => {
                     let line = lines.get_mut(index).filter(|line| line.botnet > 0);
                     let Some((line, ring)) = line.zip(rings.get_mut(index)) else { continue };
-                    let done = match line.off {
-                        true => ring.activate(keys[index][0]).map(drop),
-                        false => ring.deactivate(keys[index][0]),
+                    let done = if line.off {
+                        ring.activate(keys[index][0]).map(drop)
+                    } else {
+                        ring.deactivate(keys[index][0])
                     };
                     prop_assert_eq!(done, Ok(()));
                     line.off = !line.off;

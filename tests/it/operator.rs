@@ -230,6 +230,18 @@ fn e39_a_cleared_tls_proxy_limit_that_suffices() {
     assert_eq!(site.run("unit", &["configure", "--clear"]), "configured\n");
 }
 
+/// The units of a group have one configuration, which cannot make hardware of them that they are
+/// not.
+#[test]
+fn units_with_and_without_payload_encryption_are_no_pair() {
+    let site = Site::with(&["ASA 5520"]);
+    site.init("npe", "JMX0912K04K", &["ASA 5520"]);
+    site.run("npe", &["configure", "npe=yes"]);
+    let npe = site.path("npe");
+    let form = ["configure", "failover=active-standby", "--mate", npe.to_str().unwrap()];
+    assert!(site.refused(&form).contains("not all No Payload Encryption models"));
+}
+
 /// A pair of a unit with itself would double its licences.
 #[test]
 fn a_unit_is_no_mate_of_its_own() {

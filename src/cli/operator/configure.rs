@@ -86,6 +86,7 @@ impl Configure {
         }
         // Before this unit's own file is held: nobody waits for both in turn.
         let mates = self.mate.iter().map(|mate| looked_at(mate)).collect::<Result<Vec<_>, _>>()?;
+        let npe = mates.iter().map(|mate| mate.configuration().npe).collect::<Vec<_>>();
         let mates: Vec<_> = mates.iter().map(|mate| mate.members()[0].clone()).collect();
         let (file, mut device) = opened(state)?;
         if self.clear {
@@ -95,6 +96,11 @@ impl Configure {
             device.configure(configuration);
         }
         settings.into_iter().try_for_each(|change| change.apply(&mut device))?;
+        // The units of a group have one configuration, but each is the hardware that it is.
+        if npe.iter().any(|npe| *npe != device.configuration().npe) {
+            let why = "the units are not all No Payload Encryption models, or all others";
+            return Err(Failure::Failed(why.to_owned()));
+        }
         groups.into_iter().try_for_each(|change| group(&mut device, change, &mates))?;
         let ended = device.save(file)?;
         warn_of_tls_proxy(&device.running(device.configuration()));

@@ -39,12 +39,12 @@ impl Clock {
         Self { nanos: self.nanos.saturating_sub(nanos(duration)) }
     }
 
-    /// How much later this is than `earlier`, or none where it is not.
+    /// How much later this is than `earlier`, at most [`Duration::MAX`], or none where it is not.
     pub fn since(self, earlier: Self) -> Option<Duration> {
-        let nanos = self.nanos.checked_sub(earlier.nanos).filter(|nanos| *nanos >= 0)?;
-        let seconds = u64::try_from(nanos / NANOS).ok()?;
+        let nanos = Some(self.nanos.saturating_sub(earlier.nanos)).filter(|nanos| *nanos >= 0)?;
         let rest = u32::try_from(nanos % NANOS).ok()?;
-        Some(Duration::new(seconds, rest))
+        let seconds = u64::try_from(nanos / NANOS);
+        Some(seconds.map_or(Duration::MAX, |seconds| Duration::new(seconds, rest)))
     }
 
     /// Nanoseconds since 1970 began in UTC, for storage.
@@ -89,6 +89,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn beyond_what_a_duration_can_say() {
+        let (first, last) = (Clock::from_nanos(i128::MIN), Clock::from_nanos(i128::MAX));
+        assert_eq!(last.since(first), Some(Duration::MAX));
+        assert_eq!(first.since(last), None);
+        assert_eq!(Clock::from_unix(0).since(Clock::from_unix(2)), None);
+        let far = Clock::default().plus(Duration::MAX).plus(Duration::from_secs(1));
+        assert_eq!(far.since(Clock::default()), Some(Duration::MAX));
+    }
 
     proptest! {
         #[test]

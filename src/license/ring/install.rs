@@ -84,9 +84,10 @@ impl KeyRing {
         let holds = |licence: &TimedLicence| licence.keys().any(|it| it.key() == key);
         let Some(index) = self.timed.iter().position(holds) else {
             let permanent = matches!(&self.permanent, Permanent::Key(it) if it.key() == key);
-            return Err(match permanent {
-                true => RingError::IsPermanent { key },
-                false => RingError::NotInstalled { key },
+            return Err(if permanent {
+                RingError::IsPermanent { key }
+            } else {
+                RingError::NotInstalled { key }
             });
         };
         match self.timed[index].state() {
