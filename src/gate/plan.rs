@@ -25,6 +25,7 @@ const CONNECTIONS_WITH_HOSTS: &[Limit] =
 
 /// The group in which a kind is counted, whatever the licence: nothing has to be loaded for it.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "three bits are left")]
 pub(crate) const fn group_of(kind: Kind) -> usize {
     const BITS: usize = 3;
     const PACKED: u64 = {
