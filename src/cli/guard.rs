@@ -35,6 +35,7 @@ use crate::license::RunningLicense;
 /// SIGHUP, or a changed --state file, puts the licence in force that the file has then; SIGTERM
 /// and SIGINT end it and print what was in use.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[command(group(clap::ArgGroup::new("failing").args(["fail_open", "fail_closed"])))]
 pub(super) struct Guard {
     /// The queue, or the first and the last of several: a thread and a worker each

@@ -6,12 +6,12 @@
 //! ```
 //!
 //! A [`Booth`] is the gate with the connections that hold its units. Each queue's thread asks it
-//! for every packet that opens a connection; one more thread, the caller's of [`run`], hears from
+//! for every packet that opens a connection; one more thread, the caller's of [`run()`], hears from
 //! conntrack what began and ended, compares the booth with conntrack's table from time to time,
 //! and puts licences in force. What is told to an operator goes to a callback as a [`Notice`].
 //!
 //! What decides is [`flow`], [`booth`] and [`keeper`], which do no input or output of their own;
-//! [`netlink`] is the kernel's side, and [`run`] brings them together.
+//! [`netlink`] is the kernel's side, and [`mod@run`] brings them together.
 //!
 //! # What is enforced
 //!

@@ -44,7 +44,7 @@ pub enum Notice {
         connections: u64,
     },
     /// How things stand.
-    Status(Status),
+    Status(Box<Status>),
 }
 
 /// A connection that was refused.

@@ -547,7 +547,7 @@ impl Books<'_> {
         }
         if self.due.status.is_some_and(|at| now >= at) {
             self.due.status = Some(now + millis(self.config.status));
-            let status = self.status();
+            let status = Box::new(self.status());
             (self.tell)(&Notice::Status(status));
         }
         Ok(())

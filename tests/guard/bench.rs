@@ -90,7 +90,7 @@ fn turn(site: &Site, contestant: Contestant, server: &Closer) -> f64 {
     drop(guard);
     // The next one is not to pay for what this one left behind.
     site.run(Place::Router, "conntrack -F");
-    made as f64 / took.as_secs_f64()
+    f64::from(u32::try_from(made).unwrap()) / took.as_secs_f64()
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

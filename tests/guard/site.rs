@@ -83,9 +83,9 @@ impl Site {
             assert!(!must_run, "it needs {missing}");
             return None;
         }
-        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let site = Self { name: format!("tg{}x{number}", std::process::id()), _one };
+        let site = Self { name: format!("tg{}x{number}", std::process::id()), _one: one };
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
         site.build();
@@ -146,7 +146,7 @@ impl Site {
         let path = format!("/proc/sys/{}", key.replace('.', "/"));
         let value = value.to_owned();
         self.enter(place, move || {
-            fs::write(&path, value).unwrap_or_else(|e| panic!("{path}: {e}"))
+            fs::write(&path, value).unwrap_or_else(|e| panic!("{path}: {e}"));
         });
     }
 

@@ -1,6 +1,6 @@
 //! What conntrack says: entries that begin and end, and all there are.
 //!
-//! Source: linux/netfilter/nfnetlink_conntrack.h.
+//! Source: `linux/netfilter/nfnetlink_conntrack.h`.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
 //! Packets that wait for a verdict, and the verdicts.
 //!
-//! Source: linux/netfilter/nfnetlink_queue.h.
+//! Source: `linux/netfilter/nfnetlink_queue.h`.
 
 use super::conntrack::{self, Entry};
 use super::wire::{self, Attributes, Message, Writer, be32};
