@@ -1,11 +1,9 @@
 //! The guard as it runs: a thread a queue, and the one that keeps the books.
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -18,6 +16,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::booth::{Booth, Settings};
+use super::due::{Due, LOOK_MS, millis};
 use super::flow::{GRACE, Millis};
 use super::keeper::{Identity, Keeper};
 use super::netlink::{Events, Queue, QueueOptions, Received, Table};
@@ -28,17 +27,10 @@ use super::scope::Scope;
 use crate::capture::FiveTuple;
 use crate::gate::Audit;
 use crate::license::{Limit, RunningLicense};
+use crate::store::Mark;
 
 /// The most that the books' thread waits: so late it notices what no file descriptor tells.
 const TICK_MS: u16 = 100;
-
-/// The least time between dumps, in milliseconds, and the least in times of what the last one took:
-/// one of 280,000 entries takes a third of a second.
-const BETWEEN_DUMPS: Millis = 1_000;
-const BETWEEN_LONG_DUMPS: Millis = 10;
-
-/// How often the licence's file is looked at, in milliseconds.
-const LOOK_MS: Millis = 1_000;
 
 /// Refusals on their way to the log. More than this at once are counted only.
 const REFUSALS: usize = 1_024;
@@ -197,8 +189,8 @@ pub fn run(
     at_the_end
 }
 
-/// Accepts every packet of the queues until SIGTERM or SIGINT, and asks nobody: what the gate's part
-/// costs is measured beside it. How many packets there were.
+/// Accepts every packet of the queues until SIGTERM or SIGINT, and asks nobody: what the gate's
+/// part costs is measured beside it. How many packets there were.
 ///
 /// # Errors
 ///
@@ -316,71 +308,24 @@ impl Threads {
     }
 }
 
-/// When what is next, in milliseconds since the start.
-struct Due {
-    status: Option<Millis>,
-    dump: Millis,
-    /// When the last dump began, and how long it took.
-    dumped: Millis,
-    dump_took: Millis,
-    look: Millis,
-    /// When something in the licence expires.
-    licence: Option<Millis>,
-    /// When refusals are told one by one again, and how many until then.
-    refusals: (Millis, u32),
-}
-
-impl Due {
-    fn new(config: &Config, changes_in: Option<Duration>) -> Self {
-        Self {
-            status: (!config.status.is_zero()).then(|| millis(config.status)),
-            dump: millis(config.reconcile),
-            dumped: 0,
-            dump_took: 0,
-            look: LOOK_MS,
-            licence: changes_in.map(millis),
-            refusals: (0, config.refusals),
-        }
-    }
-
-    /// A dump is made as soon as may be.
-    fn dump_soon(&mut self) {
-        let between = BETWEEN_DUMPS.max(BETWEEN_LONG_DUMPS * self.dump_took);
-        self.dump = self.dump.min(self.dumped + between);
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
-}
-
 /// The file that the licence comes from, and what it was like when it was last read.
 struct Watch {
     path: Option<PathBuf>,
-    was: Option<Looks>,
+    was: Option<Mark>,
 }
-
-/// What tells one version of a file from the next: inode, size, time of change.
-type Looks = (u64, u64, i64, i64);
 
 impl Watch {
     fn new(path: Option<PathBuf>) -> Self {
-        let mut watch = Self { path, was: None };
-        watch.was = watch.looks();
-        watch
-    }
-
-    fn looks(&self) -> Option<Looks> {
-        let found = fs::metadata(self.path.as_ref()?).ok()?;
-        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+        let was = path.as_deref().and_then(Mark::of);
+        Self { path, was }
     }
 
     /// Whether the file is another one than before.
     fn has_changed(&mut self) -> bool {
-        let looks = self.looks();
-        let changed = looks.is_some() && looks != self.was;
+        let is = self.path.as_deref().and_then(Mark::of);
+        let changed = is.is_some() && is != self.was;
         if changed {
-            self.was = looks;
+            self.was = is;
         }
         changed
     }

@@ -208,8 +208,8 @@ impl Server {
         self.act();
     }
 
-    /// The pool has another size from now on. With fewer sessions than are granted nobody loses any,
-    /// and none are granted until enough are given back.
+    /// The pool has another size from now on. With fewer sessions than are granted nobody loses
+    /// any, and none are granted until enough are given back.
     ///
     /// # Errors
     ///

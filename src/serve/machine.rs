@@ -98,8 +98,8 @@ impl Machine {
         }
     }
 
-    /// The unit's licence is another one. A server's may be for another number of sessions, which is
-    /// told where it cannot be.
+    /// The unit's licence is another one. A server's may be for another number of sessions, which
+    /// is told where it cannot be.
     pub(super) fn set_membership(
         &mut self,
         now: Duration,

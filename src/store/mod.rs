@@ -45,6 +45,7 @@ mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod mark;
 mod moment;
 mod quiet;
 mod record;
@@ -58,6 +59,7 @@ pub use authority::Office;
 pub use books::{Books, Kept};
 pub use device::{Device, Member, Occurrence};
 pub use file::{File, Stored};
+pub use mark::Mark;
 pub use moment::Moment;
 pub use record::DeviceRecord;
 

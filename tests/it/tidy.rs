@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pool", &["catalogue", "license"]),
     ("gate", &["catalogue", "license", "sync"]),
     ("capture", &["catalogue", "license", "gate"]),
-    ("guard", &["catalogue", "license", "gate", "capture", "sync"]),
+    ("guard", &["catalogue", "license", "gate", "capture", "store", "sync"]),
     ("measure", &["catalogue", "license", "gate", "sync"]),
     ("sim", &["catalogue", "license", "gate", "pool"]),
     ("store", &["catalogue", "license", "pool"]),

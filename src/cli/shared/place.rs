@@ -333,7 +333,8 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 pub(super) fn address(text: &str) -> Result<String, String> {
     let wrong = || {
         format!(
-            "`{text}` is no address; use HOST or HOST:PORT, with a port of 1 to 65535 and an IPv6 address in brackets"
+            "`{text}` is no address; use HOST or HOST:PORT, with a port of 1 to 65535 and an IPv6 \
+             address in brackets"
         )
     };
     let text = text.trim();

@@ -1,9 +1,7 @@
 //! The unit's file while the unit runs: what is entered there counts at once.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,7 +14,7 @@ use crate::cli::operator::looked_at;
 use crate::license::RunningLicense;
 use crate::pool::Membership;
 use crate::serve::Order;
-use crate::store::Device;
+use crate::store::{Device, Mark};
 
 /// How often the file is looked at, which is one call of the system.
 const LOOK: Duration = Duration::from_millis(250);
@@ -45,22 +43,6 @@ pub(super) struct Watch {
     known: Standing,
     mark: Option<Mark>,
     hangup: Signal,
-}
-
-/// What tells one state of a file from another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    inode: u64,
-    length: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Mark {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let modified = metadata.modified().ok();
-        Some(Self { inode: metadata.ino(), length: metadata.len(), modified })
-    }
 }
 
 impl Watch {

@@ -166,8 +166,8 @@ mod tests {
         }
     }
 
-    /// Three units more than are in use, where nearly all that can be is: more than can ever be given
-    /// back at once, so nothing is.
+    /// Three units more than are in use, where nearly all that can be is: more than can ever be
+    /// given back at once, so nothing is.
     #[test]
     fn more_than_can_be_in_use_is_not_given_back() {
         let (layout, unlimited, all_but_one) = (1, 255, [7, 255, 8, 1]);
