@@ -70,7 +70,6 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["expect", _, "running" | "remaining"] => features().into(),
         ["expect", _, "event"] => Event::ALL.map(|it| it.name().to_owned()).into(),
         ["expect", _, "pool"] => expect::of_pool().map(str::to_owned).collect(),
-        ["expect", _, "pool", "server"] => units.to_vec(),
         ["expect", _, "backup"] => names(&expect::OF_BACKUP),
         ["expect", _, "usage"] => Limit::ALL.map(|it| it.name().to_owned()).into(),
         ["admit" | "release", _] => crate::license::Kind::ALL.map(|it| it.name().to_owned()).into(),
@@ -83,8 +82,10 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["unit", _] => {
             crate::catalogue::entries().map(|entry| format!("\"{}\"", entry.model)).collect()
         }
-        ["license-server" | "participant", _, .., "backup" | "standby" | "server"]
-        | ["link" | "failover", _] => units.to_vec(),
+        ["expect", _, "pool", "server"]
+        | ["license-server" | "participant", _, .., "backup" | "standby" | "server"]
+        | ["pair" | "disconnect" | "reconnect" | "link" | "failover", _]
+        | ["cluster", ..] => units.to_vec(),
         ["license-server" | "participant", _, .., "secret" | "port" | "size" | "refresh"] => {
             Vec::new()
         }
@@ -96,7 +97,6 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["failover", _, _] => names(&["untold"]),
         ["clock", _, _] => names(&["monotonic"]),
         ["pair", _, _] => names(&["active-standby", "active-active"]),
-        ["pair" | "disconnect" | "reconnect", _] | ["cluster", ..] => units.to_vec(),
         [command] if !["unit", "advance"].contains(command) => units.to_vec(),
         _ => Vec::new(),
     }

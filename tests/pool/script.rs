@@ -1,5 +1,6 @@
 //! What a seed stands for: the units, how bad the network is, and what happens when.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use tollgate::sim::network::Random;
@@ -220,14 +221,14 @@ impl Setup {
             line.push_str(" backup B");
         }
         if let Some(overlap) = self.overlap {
-            line.push_str(&format!(" overlap {overlap}"));
+            let _ = write!(line, " overlap {overlap}");
         }
         for place in BACKUP + 1..self.participants + 2 {
             if place < 4 && self.reserved > 0 {
-                line.push_str(&format!(" reserve {}={}", name(place), self.reserved));
+                let _ = write!(line, " reserve {}={}", name(place), self.reserved);
             }
             if let Some(cap) = cap_of(self, place) {
-                line.push_str(&format!(" cap {}={cap}", name(place)));
+                let _ = write!(line, " cap {}={cap}", name(place));
             }
         }
         line
