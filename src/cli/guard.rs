@@ -61,7 +61,7 @@ pub(super) struct Guard {
     /// Let connections pass that nobody can judge: no guard runs, or a queue is full
     #[arg(long)]
     fail_open: bool,
-    /// Drop the packets of connections that nobody can judge [default]
+    /// Drop the packets of connections that nobody can judge; this is the default
     #[arg(long)]
     fail_closed: bool,
     /// Drop nothing: count what would have been refused, and by how much the limits were exceeded

@@ -58,8 +58,16 @@ fn iptables(site: &Site, rule: &str) {
     site.run(Place::Router, &format!("iptables -w {}", words.join(" ")));
 }
 
-/// Connections a second in one turn.
-fn turn(site: &Site, contestant: Contestant, server: &Closer) -> f64 {
+/// What one turn showed.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Connections a second.
+    rate: f64,
+    /// Microseconds of a processor that the program at the queues took for a connection.
+    program: f64,
+}
+
+fn turn(site: &Site, contestant: Contestant, server: &Closer) -> Turn {
     let guard = match contestant {
         Contestant::Guard => {
             let arguments = format!("--queue 0-1 --model 5520 --set firewall-conns={LIMIT}");
@@ -80,9 +88,10 @@ fn turn(site: &Site, contestant: Contestant, server: &Closer) -> f64 {
     }
     let churn = Churn::start(site, &[2, 3, 4, 5], AT_ONCE, server.address());
     std::thread::sleep(WARM_UP);
-    let (begun, before) = (Instant::now(), churn.count());
+    let processor_time = || guard.as_ref().map_or(Duration::ZERO, Guard::processor_time);
+    let (begun, before, idle) = (Instant::now(), churn.count(), processor_time());
     std::thread::sleep(TURN);
-    let (made, took) = (churn.count() - before, begun.elapsed());
+    let (made, took, busy) = (churn.count() - before, begun.elapsed(), processor_time());
     churn.end();
     if let Some(rule) = &rule {
         iptables(site, &rule.replace("-A FORWARD", "-D FORWARD"));
@@ -90,7 +99,8 @@ fn turn(site: &Site, contestant: Contestant, server: &Closer) -> f64 {
     drop(guard);
     // The next one is not to pay for what this one left behind.
     site.run(Place::Router, "conntrack -F");
-    f64::from(u32::try_from(made).unwrap()) / took.as_secs_f64()
+    let made = f64::from(u32::try_from(made).unwrap());
+    Turn { rate: made / took.as_secs_f64(), program: 1e6 * (busy - idle).as_secs_f64() / made }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -113,12 +123,17 @@ fn connections_per_second() {
         }
     }
     println!("{rounds} rounds of {TURN:?} a turn, in turns; medians, and medians of the ratios\n");
-    println!("| new connections past | a second | of the queue without a gate |\n|---|---|---|");
+    println!(
+        "| new connections past | a second | of the queue without a gate | µs of the program |"
+    );
+    println!("|---|---|---|---|");
     let base = figures[0].clone();
-    for (contestant, figures) in Contestant::ALL.into_iter().zip(figures) {
-        let ratios = figures.iter().zip(&base).map(|(mine, base)| mine / base).collect();
+    for (contestant, turns) in Contestant::ALL.into_iter().zip(figures) {
+        let ratios = turns.iter().zip(&base).map(|(mine, base)| mine.rate / base.rate).collect();
         let (name, ratio) = (contestant.name(), 100.0 * median(ratios));
-        println!("| {name} | {:.0} | {ratio:.1} % |", median(figures));
+        let rate = median(turns.iter().map(|turn| turn.rate).collect());
+        let program = median(turns.iter().map(|turn| turn.program).collect());
+        println!("| {name} | {rate:.0} | {ratio:.1} % | {program:.1} |");
     }
     println!();
 }

@@ -95,6 +95,17 @@ impl Guard {
         }
     }
 
+    /// The processor time that its threads have taken.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let nanoseconds = threads.map(|thread| {
+            let path = thread.unwrap().path().join("schedstat");
+            let figures = fs::read_to_string(path).unwrap();
+            figures.split(' ').next().unwrap().parse::<u64>().unwrap()
+        });
+        Duration::from_nanos(nanoseconds.sum())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
