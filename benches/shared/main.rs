@@ -9,6 +9,8 @@
 //! its process, so what the participants take is no part of it. Needs Linux, two processors or
 //! more, the right to open three files a participant, and etcd where it is to be compared.
 
+#![expect(clippy::cast_precision_loss, reason = "figures of which three digits are read")]
+
 mod etcd;
 mod gate;
 mod member;
