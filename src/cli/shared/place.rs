@@ -342,13 +342,11 @@ pub(super) fn address(text: &str) -> Result<String, String> {
         _ => (text, None),
     };
     let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    let good = match bare {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            let part = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
-            !host.is_empty() && host.chars().all(part)
-        }
-    };
+    let of_a_name = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+    let good = bare.map_or_else(
+        || !host.is_empty() && host.chars().all(of_a_name),
+        |v6| v6.parse::<std::net::Ipv6Addr>().is_ok(),
+    );
     let port = port.map_or(Ok(PORT), str::parse).ok().filter(|port: &u16| *port > 0);
     match port {
         Some(port) if good => Ok(format!("{host}:{port}")),
