@@ -134,8 +134,8 @@ impl EtcdMember {
         if !self.granted || self.failures > 0 {
             let grant = message(&[field(1, 3 * REFRESH.as_secs()), field(2, self.lease)]);
             let answer = unary(&mut requests, "Lease/LeaseGrant", grant).await;
-            // One that came back has its lease, unless it was away for too long.
-            if !self.granted {
+            // One that came back may have its lease already; whether it has is seen below.
+            if self.failures == 0 {
                 answer?;
             }
             self.granted = true;
@@ -178,7 +178,7 @@ impl Member for EtcdMember {
     async fn up(&mut self) {
         self.session = None;
         loop {
-            if let Ok(Ok(())) = timeout(Duration::from_secs(10), self.connect()).await {
+            if let Ok(Ok(())) = timeout(Duration::from_secs(30), self.connect()).await {
                 self.failures = 0;
                 return;
             }

@@ -1,13 +1,13 @@
 //! What shared licensing costs, beside the same work on etcd.
 //!
 //! ```text
-//! cargo bench --bench shared [-- [--participants N] [--hold SECONDS] [--only tollgate|etcd]]
+//! cargo bench --bench shared [-- [--participants N] [--busy N] [--hold SECONDS] [--only tollgate|etcd]]
 //! ```
 //!
 //! Every participant is a connection over TLS of its own. The server has one processor to itself
 //! (`taskset`), all participants share the last one; what the server takes is what `/proc` says of
 //! its process, so what the participants take is no part of it. Needs Linux, two processors or
-//! more, the right to open three files a participant, and etcd where it is to be compared.
+//! more, the right to open a file a participant, and etcd where it is to be compared.
 
 #![expect(clippy::cast_precision_loss, reason = "figures of which three digits are read")]
 
@@ -28,9 +28,6 @@ use tokio::time::sleep;
 use member::{Board, Member, REFRESH, Work, stay, work};
 use process::Process;
 
-/// Participants that work without a pause.
-const BUSY: usize = 2_000;
-
 /// The server's processor.
 const SERVER_CORE: usize = 0;
 
@@ -39,7 +36,10 @@ struct Args {
     /// Participants that are held
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(1..11_000))]
     participants: u16,
-    /// For how long they are watched
+    /// Participants that work without a pause
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(1..11_000))]
+    busy: u16,
+    /// For how long those that are held are watched
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     hold: u64,
     /// How long the server is down the second time; the first time it is started again at once
@@ -107,7 +107,7 @@ fn main() {
     let args = Args::parse();
     let cores = process::pin_to_last_core();
     assert!(cores > 1, "the server and its participants need a processor each");
-    process::raise_open_files(3 * u64::from(args.participants) + 1_000);
+    process::raise_open_files(u64::from(args.participants.max(args.busy)) + 1_000);
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -130,7 +130,7 @@ fn main() {
 /// Everything, one after another.
 async fn measure<C: Contestant>(site: &mut C, args: &Args, folder: &Path) {
     let process = site.start().await;
-    busy(site, &process).await;
+    busy(site, &process, args.busy.into()).await;
     process.kill();
 
     let process = site.start().await;
@@ -169,8 +169,8 @@ async fn measure<C: Contestant>(site: &mut C, args: &Args, folder: &Path) {
 }
 
 /// As many participants as it takes to keep the server busy.
-async fn busy<C: Contestant>(site: &C, process: &Process) {
-    let coming = (0..BUSY).map(|unit| {
+async fn busy<C: Contestant>(site: &C, process: &Process, count: usize) {
+    let coming = (0..count).map(|unit| {
         let mut member = site.member(unit);
         spawn_local(async move {
             member.up().await;
@@ -209,7 +209,7 @@ async fn busy<C: Contestant>(site: &C, process: &Process) {
     }
     let mut times = Vec::new();
     for _ in 0..10 {
-        for member in &mut members[..100] {
+        for member in members.iter_mut().take(100) {
             let start = Instant::now();
             member.take().await;
             times.push(start.elapsed());

@@ -95,8 +95,11 @@ pub(crate) fn pin_to_last_core() -> usize {
 
 /// Lets this process, and those that it starts, open so many files.
 pub(crate) fn raise_open_files(files: u64) {
-    let (pid, files) = (std::process::id().to_string(), format!("--nofile={files}:{files}"));
+    let (pid, files) = (std::process::id().to_string(), format!("--nofile={files}:"));
     let raised = Command::new("prlimit").args(["--pid", &pid, &files]).status();
     let raised = raised.is_ok_and(|it| it.success());
-    assert!(raised, "`prlimit {files}` failed: run as root, or with fewer --participants");
+    assert!(
+        raised,
+        "`prlimit {files}` failed: raise the hard limit of open files, or have fewer --participants"
+    );
 }
