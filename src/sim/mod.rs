@@ -70,7 +70,6 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["expect", _, "running" | "remaining"] => features().into(),
         ["expect", _, "event"] => Event::ALL.map(|it| it.name().to_owned()).into(),
         ["expect", _, "pool"] => expect::of_pool().map(str::to_owned).collect(),
-        ["expect", _, "pool", "server"] => units.to_vec(),
         ["expect", _, "backup"] => names(&expect::OF_BACKUP),
         ["expect", _, "usage"] => Limit::ALL.map(|it| it.name().to_owned()).into(),
         ["admit" | "release", _] => crate::license::Kind::ALL.map(|it| it.name().to_owned()).into(),
@@ -84,7 +83,9 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
             crate::catalogue::entries().map(|entry| format!("\"{}\"", entry.model)).collect()
         }
         ["license-server" | "participant", _, .., "backup" | "standby" | "server"]
-        | ["link" | "failover", _] => units.to_vec(),
+        | ["expect", _, "pool", "server"]
+        | ["link" | "failover" | "pair" | "disconnect" | "reconnect", _]
+        | ["cluster", ..] => units.to_vec(),
         ["license-server" | "participant", _, .., "secret" | "port" | "size" | "refresh"] => {
             Vec::new()
         }
@@ -96,7 +97,6 @@ pub fn continuations(before: &[&str], units: &[String]) -> Vec<String> {
         ["failover", _, _] => names(&["untold"]),
         ["clock", _, _] => names(&["monotonic"]),
         ["pair", _, _] => names(&["active-standby", "active-active"]),
-        ["pair" | "disconnect" | "reconnect", _] | ["cluster", ..] => units.to_vec(),
         [command] if !["unit", "advance"].contains(command) => units.to_vec(),
         _ => Vec::new(),
     }
@@ -227,6 +227,34 @@ mod tests {
         "failover P Q",
         "advance 2m",
     ];
+
+    #[test]
+    fn a_line_of_shared_licensing_is_completed() {
+        let units = ["S".to_owned(), "P".to_owned()];
+        let after = |line: &str| continuations(&line.split(' ').collect::<Vec<_>>(), &units);
+        for (line, word) in [
+            ("license-server", "S"),
+            ("license-server S", "size"),
+            ("license-server S size 500 backup", "P"),
+            ("participant P", "server"),
+            ("participant P server", "S"),
+            ("participant P server S", "secret"),
+            ("link P", "S"),
+            ("link P S", "mute"),
+            ("crash", "P"),
+            ("network", "loss"),
+            ("expect S", "pool"),
+            ("expect S pool", "free"),
+            ("expect P pool server", "S"),
+            ("expect P backup", "remaining"),
+            ("expect P event", "transferred"),
+            ("show P", "shared"),
+            ("fails failover P", "S"),
+        ] {
+            assert!(after(line).iter().any(|it| it == word), "{line}: {:?}", after(line));
+        }
+        assert!(after("participant P server S secret").is_empty());
+    }
 
     proptest! {
         #[test]

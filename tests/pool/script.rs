@@ -214,20 +214,21 @@ impl Setup {
     }
 
     fn server(&self) -> String {
+        use std::fmt::Write;
         let (size, refresh) = (self.size, duration(self.refresh));
         let mut line = format!("license-server S size {size} secret s3cret refresh {refresh}");
         if self.has_backup {
             line.push_str(" backup B");
         }
         if let Some(overlap) = self.overlap {
-            line.push_str(&format!(" overlap {overlap}"));
+            let _ = write!(line, " overlap {overlap}");
         }
         for place in BACKUP + 1..self.participants + 2 {
             if place < 4 && self.reserved > 0 {
-                line.push_str(&format!(" reserve {}={}", name(place), self.reserved));
+                let _ = write!(line, " reserve {}={}", name(place), self.reserved);
             }
             if let Some(cap) = cap_of(self, place) {
-                line.push_str(&format!(" cap {}={cap}", name(place)));
+                let _ = write!(line, " cap {}={cap}", name(place));
             }
         }
         line

@@ -95,9 +95,9 @@ impl World {
         by: Duration,
         back: bool,
     ) -> Result<Answer, LineError> {
-        let place = self.member(self.index(name)?)?;
         /// The most: 100 years.
         const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
+        let place = self.member(self.index(name)?)?;
         let millis =
             i64::try_from(by.as_millis()).ok().filter(|_| by <= MOST).ok_or_else(|| {
                 LineError::Refused(format!("a clock jumps by {} at most", in_words(MOST)))
