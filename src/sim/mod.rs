@@ -228,6 +228,34 @@ mod tests {
         "advance 2m",
     ];
 
+    #[test]
+    fn a_line_of_shared_licensing_is_completed() {
+        let units = ["S".to_owned(), "P".to_owned()];
+        let after = |line: &str| continuations(&line.split(' ').collect::<Vec<_>>(), &units);
+        for (line, word) in [
+            ("license-server", "S"),
+            ("license-server S", "size"),
+            ("license-server S size 500 backup", "P"),
+            ("participant P", "server"),
+            ("participant P server", "S"),
+            ("participant P server S", "secret"),
+            ("link P", "S"),
+            ("link P S", "mute"),
+            ("crash", "P"),
+            ("network", "loss"),
+            ("expect S", "pool"),
+            ("expect S pool", "free"),
+            ("expect P pool server", "S"),
+            ("expect P backup", "remaining"),
+            ("expect P event", "transferred"),
+            ("show P", "shared"),
+            ("fails failover P", "S"),
+        ] {
+            assert!(after(line).iter().any(|it| it == word), "{line}: {:?}", after(line));
+        }
+        assert!(after("participant P server S secret").is_empty());
+    }
+
     proptest! {
         #[test]
         fn no_scenario_is_too_strange(

@@ -215,6 +215,7 @@ impl Setup {
     }
 
     fn server(&self) -> String {
+        use std::fmt::Write;
         let (size, refresh) = (self.size, duration(self.refresh));
         let mut line = format!("license-server S size {size} secret s3cret refresh {refresh}");
         if self.has_backup {
