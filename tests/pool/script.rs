@@ -1,6 +1,5 @@
 //! What a seed stands for: the units, how bad the network is, and what happens when.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use tollgate::sim::network::Random;
