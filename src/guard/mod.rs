@@ -20,6 +20,7 @@
 //! which asks a gate itself, and VLANs and contexts are limits of configuration.
 
 mod booth;
+mod due;
 mod flow;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

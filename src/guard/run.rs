@@ -1,28 +1,26 @@
 //! The guard as it runs: a thread a queue, and the one that keeps the books.
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::booth::{Booth, Settings};
+use super::due::{Due, LOOK_MS, Watch, millis};
 use super::flow::{GRACE, Millis};
 use super::keeper::{Identity, Keeper};
 use super::netlink::{Events, Queue, QueueOptions, Received, Table};
 use super::notice::{Notice, Packets, Refused, Status};
-use super::queue::{Desk, Judge, Post, millis_since, serve};
+use super::queue::{Desk, Judge, Threads, millis_since};
 use super::rules::{RuleError, Rules};
 use super::scope::Scope;
 use crate::capture::FiveTuple;
@@ -31,14 +29,6 @@ use crate::license::{Limit, RunningLicense};
 
 /// The most that the books' thread waits: so late it notices what no file descriptor tells.
 const TICK_MS: u16 = 100;
-
-/// The least time between dumps, in milliseconds, and the least in times of what the last one took:
-/// one of 280,000 entries takes a third of a second.
-const BETWEEN_DUMPS: Millis = 1_000;
-const BETWEEN_LONG_DUMPS: Millis = 10;
-
-/// How often the licence's file is looked at, in milliseconds.
-const LOOK_MS: Millis = 1_000;
 
 /// Refusals on their way to the log. More than this at once are counted only.
 const REFUSALS: usize = 1_024;
@@ -197,8 +187,8 @@ pub fn run(
     at_the_end
 }
 
-/// Accepts every packet of the queues until SIGTERM or SIGINT, and asks nobody: what the gate's part
-/// costs is measured beside it. How many packets there were.
+/// Accepts every packet of the queues until SIGTERM or SIGINT, and asks nobody: what the gate's
+/// part costs is measured beside it. How many packets there were.
 ///
 /// # Errors
 ///
@@ -269,121 +259,10 @@ fn read_table(keeper: &mut Keeper, start: Instant) -> Result<(), GuardError> {
     Ok(())
 }
 
-/// The threads of the queues.
-struct Threads {
-    handles: Vec<JoinHandle<io::Result<()>>>,
-    /// Dropped when they are to end.
-    running: Option<Sender<()>>,
-}
-
 /// What the threads of the queues tell.
 struct Told {
     refusals: Receiver<(Millis, Refused)>,
     seen: Receiver<Packets>,
-}
-
-impl Threads {
-    /// One for each queue, with a judge of its own.
-    fn start(
-        queues: Vec<Queue>,
-        start: Instant,
-        judge: impl Fn() -> Judge,
-    ) -> Result<(Self, Receiver<Packets>), GuardError> {
-        let (running, stop) = bounded(0);
-        let (tell, seen) = bounded(REFUSALS);
-        let mut handles = Vec::new();
-        for queue in queues {
-            let post =
-                Post { queue, judge: judge(), start, stop: stop.clone(), seen: tell.clone() };
-            let spawned = thread::Builder::new().name("queue".to_owned()).spawn(|| serve(post));
-            let failed = |source| GuardError::System { what: "cannot start a thread", source };
-            handles.push(spawned.map_err(failed)?);
-        }
-        Ok((Self { handles, running: Some(running) }, seen))
-    }
-
-    fn has_ended_early(&self) -> bool {
-        self.handles.iter().any(JoinHandle::is_finished)
-    }
-
-    fn end(&mut self) -> Result<(), GuardError> {
-        self.running = None;
-        let failed = |source| GuardError::System { what: "a queue failed", source };
-        self.handles.drain(..).try_for_each(|handle| match handle.join() {
-            Ok(ended) => ended.map_err(failed),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    }
-}
-
-/// When what is next, in milliseconds since the start.
-struct Due {
-    status: Option<Millis>,
-    dump: Millis,
-    /// When the last dump began, and how long it took.
-    dumped: Millis,
-    dump_took: Millis,
-    look: Millis,
-    /// When something in the licence expires.
-    licence: Option<Millis>,
-    /// When refusals are told one by one again, and how many until then.
-    refusals: (Millis, u32),
-}
-
-impl Due {
-    fn new(config: &Config, changes_in: Option<Duration>) -> Self {
-        Self {
-            status: (!config.status.is_zero()).then(|| millis(config.status)),
-            dump: millis(config.reconcile),
-            dumped: 0,
-            dump_took: 0,
-            look: LOOK_MS,
-            licence: changes_in.map(millis),
-            refusals: (0, config.refusals),
-        }
-    }
-
-    /// A dump is made as soon as may be.
-    fn dump_soon(&mut self) {
-        let between = BETWEEN_DUMPS.max(BETWEEN_LONG_DUMPS * self.dump_took);
-        self.dump = self.dump.min(self.dumped + between);
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
-}
-
-/// The file that the licence comes from, and what it was like when it was last read.
-struct Watch {
-    path: Option<PathBuf>,
-    was: Option<Looks>,
-}
-
-/// What tells one version of a file from the next: inode, size, time of change.
-type Looks = (u64, u64, i64, i64);
-
-impl Watch {
-    fn new(path: Option<PathBuf>) -> Self {
-        let mut watch = Self { path, was: None };
-        watch.was = watch.looks();
-        watch
-    }
-
-    fn looks(&self) -> Option<Looks> {
-        let found = fs::metadata(self.path.as_ref()?).ok()?;
-        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
-    }
-
-    /// Whether the file is another one than before.
-    fn has_changed(&mut self) -> bool {
-        let looks = self.looks();
-        let changed = looks.is_some() && looks != self.was;
-        if changed {
-            self.was = looks;
-        }
-        changed
-    }
 }
 
 /// Sums since the start.

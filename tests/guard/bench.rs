@@ -100,7 +100,10 @@ fn turn(site: &Site, contestant: Contestant, server: &Closer) -> Turn {
     // The next one is not to pay for what this one left behind.
     site.run(Place::Router, "conntrack -F");
     let made = f64::from(u32::try_from(made).unwrap());
-    Turn { rate: made / took.as_secs_f64(), program: 1e6 * (busy - idle).as_secs_f64() / made }
+    Turn {
+        rate: made / took.as_secs_f64(),
+        program: 1e6 * busy.saturating_sub(idle).as_secs_f64() / made,
+    }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

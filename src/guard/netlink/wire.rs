@@ -1,7 +1,7 @@
 //! Netlink's own format: messages, the header of netfilter's, attributes.
 //!
-//! Source: `linux/netlink.h`, `linux/netfilter/nfnetlink.h`. Headers and lengths are in the machine's
-//! byte order, what netfilter puts into attributes in the network's.
+//! Source: `linux/netlink.h`, `linux/netfilter/nfnetlink.h`. Headers and lengths are in the
+//! machine's byte order, what netfilter puts into attributes in the network's.
 
 /// This many bytes of header begin a message.
 const HEADER: usize = 16;
