@@ -89,8 +89,12 @@ pub(super) struct Guard {
 #[derive(Args, Debug)]
 struct Tuning {
     /// Seconds between comparisons with conntrack's table
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     reconcile: u32,
     /// Seconds between two lines that tell how things stand; 0 for none
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

@@ -1,9 +1,11 @@
-//! What the thread that keeps the books does when.
+//! What is done from time to time: statuses, dumps, looks at the licence's file.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::flow::Millis;
 use super::run::Config;
+use crate::store::Mark;
 
 /// The least time between dumps, in milliseconds, and the least in times of what the last one took:
 /// one of 280,000 entries takes a third of a second.
@@ -49,4 +51,27 @@ impl Due {
 
 pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// The file that the licence comes from, and what it was like when it was last read.
+pub(super) struct Watch {
+    path: Option<PathBuf>,
+    was: Option<Mark>,
+}
+
+impl Watch {
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
+        let was = path.as_deref().and_then(Mark::of);
+        Self { path, was }
+    }
+
+    /// Whether the file is another one than before.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let is = self.path.as_deref().and_then(Mark::of);
+        let changed = is.is_some() && is != self.was;
+        if changed {
+            self.was = is;
+        }
+        changed
+    }
 }

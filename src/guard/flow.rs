@@ -59,8 +59,9 @@ pub struct Flow {
     id: Option<u32>,
     /// When a packet of it was judged, or conntrack told that it began.
     touched: Millis,
-    /// Whether a packet was judged that may have been of the next connection of the same name.
-    again: bool,
+    /// How many packets were judged that may each have been the first of another connection of the
+    /// same name, of which conntrack has not told yet.
+    again: u32,
     /// How many dumps in a row have lacked it.
     missed: u8,
     /// The number of the last dump that had it.
@@ -92,7 +93,7 @@ pub enum Swept {
 impl Flow {
     /// A connection whose first packet has just been let through.
     pub const fn asked(units: Units, now: Millis) -> Self {
-        Self { units, id: None, touched: now, again: false, missed: 0, seen: 0 }
+        Self { units, id: None, touched: now, again: 0, missed: 0, seen: 0 }
     }
 
     /// A connection that conntrack has, and that nobody asked for.
@@ -109,14 +110,14 @@ impl Flow {
     /// of the next connection.
     pub const fn asked_again(&mut self, now: Millis) {
         self.touched = now;
-        self.again = true;
+        self.again = self.again.saturating_add(1);
     }
 
     /// Conntrack tells that entry `id` began.
     pub fn began(&mut self, id: u32, now: Millis) {
         if self.id.is_some_and(|known| known != id) {
             // It is the next connection that was asked for.
-            self.again = false;
+            self.again = self.again.saturating_sub(1);
         }
         self.id = Some(id);
         self.touched = now;
@@ -127,9 +128,9 @@ impl Flow {
         if self.id.is_some_and(|known| known != id) {
             return End::Stale;
         }
-        if self.again && now < self.touched + GRACE {
+        if self.again > 0 && now < self.touched + GRACE {
             self.id = None;
-            self.again = false;
+            self.again -= 1;
             return End::Passed;
         }
         End::Over
@@ -192,6 +193,19 @@ mod tests {
         flow.began(8, LONG + 2);
         assert_eq!(flow.ended(7, LONG + 3), End::Stale);
         assert_eq!(flow.ended(8, LONG + 4), End::Over);
+    }
+
+    #[test]
+    fn a_name_is_used_again_and_again_before_anything_is_told() {
+        let mut flow = Flow::asked(UNITS, LONG);
+        flow.asked_again(LONG + 1);
+        flow.asked_again(LONG + 2);
+        for id in 7..9 {
+            flow.began(id, LONG + 3);
+            assert_eq!(flow.ended(id, LONG + 3), End::Passed);
+        }
+        flow.began(9, LONG + 3);
+        assert_eq!(flow.ended(9, LONG + 3), End::Over);
     }
 
     #[test]

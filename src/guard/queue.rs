@@ -1,16 +1,21 @@
-//! One queue's thread: packets in, verdicts out.
+//! The queues' threads: packets in, verdicts out.
 
 use std::io;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::booth::{Answer, Clerk};
 use super::flow::Millis;
 use super::keeper::Identity;
 use super::netlink::{Buffers, Queue, Queued, Received};
 use super::notice::{Packets, Refused};
+use super::run::GuardError;
 use crate::capture::{self, LinkType, SkipReason};
+
+/// How often the threads may tell what they have seen, before somebody listens.
+const TOLD: usize = 1_024;
 
 /// Who judges the packets of a queue.
 #[derive(Debug)]
@@ -100,6 +105,47 @@ impl Desk {
             }
         }
         answer.passes()
+    }
+}
+
+/// The threads of the queues.
+pub(super) struct Threads {
+    handles: Vec<JoinHandle<io::Result<()>>>,
+    /// Dropped when they are to end.
+    running: Option<Sender<()>>,
+}
+
+impl Threads {
+    /// One for each queue, with a judge of its own.
+    pub(super) fn start(
+        queues: Vec<Queue>,
+        start: Instant,
+        judge: impl Fn() -> Judge,
+    ) -> Result<(Self, Receiver<Packets>), GuardError> {
+        let (running, stop) = bounded(0);
+        let (tell, seen) = bounded(TOLD);
+        let mut handles = Vec::new();
+        for queue in queues {
+            let post =
+                Post { queue, judge: judge(), start, stop: stop.clone(), seen: tell.clone() };
+            let spawned = thread::Builder::new().name("queue".to_owned()).spawn(|| serve(post));
+            let failed = |source| GuardError::System { what: "cannot start a thread", source };
+            handles.push(spawned.map_err(failed)?);
+        }
+        Ok((Self { handles, running: Some(running) }, seen))
+    }
+
+    pub(super) fn has_ended_early(&self) -> bool {
+        self.handles.iter().any(JoinHandle::is_finished)
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), GuardError> {
+        self.running = None;
+        let failed = |source| GuardError::System { what: "a queue failed", source };
+        self.handles.drain(..).try_for_each(|handle| match handle.join() {
+            Ok(ended) => ended.map_err(failed),
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
     }
 }
 

@@ -6,28 +6,26 @@ use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::booth::{Booth, Settings};
-use super::due::{Due, LOOK_MS, millis};
+use super::due::{Due, LOOK_MS, Watch, millis};
 use super::flow::{GRACE, Millis};
 use super::keeper::{Identity, Keeper};
 use super::netlink::{Events, Queue, QueueOptions, Received, Table};
 use super::notice::{Notice, Packets, Refused, Status};
-use super::queue::{Desk, Judge, Post, millis_since, serve};
+use super::queue::{Desk, Judge, Threads, millis_since};
 use super::rules::{RuleError, Rules};
 use super::scope::Scope;
 use crate::capture::FiveTuple;
 use crate::gate::Audit;
 use crate::license::{Limit, RunningLicense};
-use crate::store::Mark;
 
 /// The most that the books' thread waits: so late it notices what no file descriptor tells.
 const TICK_MS: u16 = 100;
@@ -261,74 +259,10 @@ fn read_table(keeper: &mut Keeper, start: Instant) -> Result<(), GuardError> {
     Ok(())
 }
 
-/// The threads of the queues.
-struct Threads {
-    handles: Vec<JoinHandle<io::Result<()>>>,
-    /// Dropped when they are to end.
-    running: Option<Sender<()>>,
-}
-
 /// What the threads of the queues tell.
 struct Told {
     refusals: Receiver<(Millis, Refused)>,
     seen: Receiver<Packets>,
-}
-
-impl Threads {
-    /// One for each queue, with a judge of its own.
-    fn start(
-        queues: Vec<Queue>,
-        start: Instant,
-        judge: impl Fn() -> Judge,
-    ) -> Result<(Self, Receiver<Packets>), GuardError> {
-        let (running, stop) = bounded(0);
-        let (tell, seen) = bounded(REFUSALS);
-        let mut handles = Vec::new();
-        for queue in queues {
-            let post =
-                Post { queue, judge: judge(), start, stop: stop.clone(), seen: tell.clone() };
-            let spawned = thread::Builder::new().name("queue".to_owned()).spawn(|| serve(post));
-            let failed = |source| GuardError::System { what: "cannot start a thread", source };
-            handles.push(spawned.map_err(failed)?);
-        }
-        Ok((Self { handles, running: Some(running) }, seen))
-    }
-
-    fn has_ended_early(&self) -> bool {
-        self.handles.iter().any(JoinHandle::is_finished)
-    }
-
-    fn end(&mut self) -> Result<(), GuardError> {
-        self.running = None;
-        let failed = |source| GuardError::System { what: "a queue failed", source };
-        self.handles.drain(..).try_for_each(|handle| match handle.join() {
-            Ok(ended) => ended.map_err(failed),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    }
-}
-
-/// The file that the licence comes from, and what it was like when it was last read.
-struct Watch {
-    path: Option<PathBuf>,
-    was: Option<Mark>,
-}
-
-impl Watch {
-    fn new(path: Option<PathBuf>) -> Self {
-        let was = path.as_deref().and_then(Mark::of);
-        Self { path, was }
-    }
-
-    /// Whether the file is another one than before.
-    fn has_changed(&mut self) -> bool {
-        let is = self.path.as_deref().and_then(Mark::of);
-        let changed = is.is_some() && is != self.was;
-        if changed {
-            self.was = is;
-        }
-        changed
-    }
 }
 
 /// Sums since the start.

@@ -12,7 +12,7 @@ use crate::guard::flow::GRACE;
 use crate::license::{Limit, RunningLicense, Unit};
 
 const LIMIT: u32 = 4;
-const NAMES: u16 = 7;
+const NAMES: u16 = 6;
 
 /// What happens next in the made-up world.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ enum Step {
     },
     /// The kernel ends an entry.
     End(u16),
+    /// The kernel ends an entry, and its client uses the name again at once.
+    Reuse(u16),
     /// Some of the kernel's news arrive.
     News(u8),
     /// What is on its way is lost, and the guard is told that something was.
@@ -47,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (name.clone(), prop::bool::weighted(0.1))
             .prop_map(|(name, dropped_behind)| Step::Packet { name, dropped_behind }),
         6 => name.clone().prop_map(Step::End),
+        6 => name.clone().prop_map(Step::Reuse),
         6 => (1_u8..5).prop_map(Step::News),
         1 => Just(Step::Overflow),
         1 => name.prop_map(Step::PassBy),
@@ -143,6 +146,10 @@ impl World {
                     self.news.push_back(Event::Destroy(entry(name, id)));
                 }
             }
+            Step::Reuse(name) => {
+                self.take(Step::End(name));
+                self.take(Step::Packet { name, dropped_behind: false });
+            }
             Step::News(count) => {
                 for event in self.news.drain(..self.news.len().min(count.into())) {
                     self.keeper.event(&event, self.now);
@@ -221,6 +228,8 @@ proptest! {
                 world.take(step);
             }
         }
+        // Whoever asked is never forgotten while the connection lives.
+        prop_assert!(disturbed || world.keeper.tally().unasked == 0);
         world.come_to_rest();
         world.is_right();
         let names: Vec<_> = world.live.keys().copied().collect();
