@@ -9,6 +9,8 @@
 //! its process, so what the participants take is no part of it. Needs Linux, two processors or
 //! more, the right to open a file a participant, and etcd where it is to be compared.
 
+#![expect(clippy::cast_precision_loss, reason = "counts of events and bytes, to be printed")]
+
 mod etcd;
 mod gate;
 mod member;

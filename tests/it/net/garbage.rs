@@ -189,7 +189,7 @@ async fn under(attacks: Vec<Attack>) {
                     break;
                 }
                 event => {
-                    assert!(!matches!(event, Event::Down(peer, _) if peer == participant(CLIENT)))
+                    assert!(!matches!(event, Event::Down(peer, _) if peer == participant(CLIENT)));
                 }
             }
         }
