@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::booth::{Clerk, Found};
-use super::flow::{Dump, End, Key, Millis};
+use super::flow::{Dump, Key, Millis};
 use super::netlink::{Entry, Event};
 use super::scope::Scope;
 use crate::capture::FiveTuple;
@@ -110,11 +110,11 @@ impl Keeper {
             }
             Event::Destroy(entry) => {
                 let key = self.identity.of_entry(entry);
-                let end = self.clerk.ended(key, entry.id, now);
+                self.clerk.ended(key, entry.id, now);
                 if self.unasked.get(&key).is_some_and(|found| found.id == entry.id) {
                     self.unasked.remove(&key);
                 }
-                if let (Some(reading), None | Some(End::Over)) = (&mut self.reading, end) {
+                if let Some(reading) = &mut self.reading {
                     reading.ended.insert((key, entry.id));
                 }
             }

@@ -253,6 +253,18 @@ fn what_ended_while_it_was_dumped_is_not_taken_for_alive() {
 }
 
 #[test]
+fn what_ended_for_the_next_of_its_name_while_it_was_dumped_is_not_taken_for_alive() {
+    let mut world = World::new();
+    world.take(Step::Packet { name: 1, dropped_behind: false });
+    world.take(Step::BeginDump);
+    world.take(Step::Reuse(1));
+    world.take(Step::End(1));
+    world.take(Step::News(4));
+    world.take(Step::EndDump);
+    world.is_right();
+}
+
+#[test]
 fn what_passed_by_and_ended_at_once_is_not_entered() {
     let mut world = World::new();
     world.take(Step::PassBy(1));
