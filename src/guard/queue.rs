@@ -14,6 +14,9 @@ use super::notice::{Packets, Refused};
 use super::run::GuardError;
 use crate::capture::{self, LinkType, SkipReason};
 
+/// A thread tells what it has seen after so many packets, or when there are none.
+const TELL_AFTER: u64 = 256;
+
 /// How often the threads may tell what they have seen, before somebody listens.
 const TOLD: usize = 1_024;
 
@@ -53,7 +56,8 @@ pub(super) struct Post {
 pub(super) fn serve(mut post: Post) -> io::Result<()> {
     let (mut buffers, mut seen) = (Buffers::new(), Packets::default());
     while post.stop.try_recv() != Err(TryRecvError::Disconnected) {
-        match post.queue.receive(&mut buffers)? {
+        let received = post.queue.receive(&mut buffers)?;
+        match received {
             Received::Nothing => {}
             Received::Overflow => seen.overflows += 1,
             Received::Some => {
@@ -67,10 +71,13 @@ pub(super) fn serve(mut post: Post) -> io::Result<()> {
                 })?;
             }
         }
-        if seen != Packets::default() && post.seen.try_send(seen).is_ok() {
+        let is_due = received != Received::Some || seen.judged >= TELL_AFTER;
+        if is_due && seen != Packets::default() && post.seen.try_send(seen).is_ok() {
             seen = Packets::default();
         }
     }
+    // Whoever ended it still listens, and where there is no room the threads have told enough.
+    let _told = post.seen.try_send(seen);
     Ok(())
 }
 
