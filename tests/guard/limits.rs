@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::process::{Guard, limit};
+use crate::process::{Guard, Program, limit};
 use crate::site::{Place, SERVER, Site};
 use crate::traffic::{
     Server, backlogs, carries, datagram, name_server, open, open_to, other_end, reset,
@@ -20,14 +20,14 @@ fn curl_ping_and_dig_are_a_connection_each_and_end() {
     let Some(site) = Site::new() else { return };
     let folder = TempDir::new().unwrap();
     let nginx = format!(
-        "daemon off; pid {0}/pid; error_log {0}/log; events {{}} \
+        "daemon off; master_process off; pid {0}/pid; error_log {0}/log; events {{}} \
          http {{ access_log off; server {{ listen 80; listen [::]:80; return 200 \"hello\\n\"; }} }}",
         folder.path().display()
     );
     fs::write(folder.path().join("conf"), nginx).unwrap();
     let conf = folder.path().join("conf").display().to_string();
     let mut web = site.command(Place::Outside, "nginx");
-    let mut web = web.args(["-c", &conf]).spawn().unwrap();
+    let web = Program(web.args(["-c", &conf]).spawn().unwrap());
     name_server(&site);
     let before = site.run(Place::Router, "iptables-save");
     let guard = Guard::start(&site, "--queue 0-1 --model 5505 --tier security-plus");
@@ -48,8 +48,7 @@ fn curl_ping_and_dig_are_a_connection_each_and_end() {
 
     guard.wait_until_idle();
     let end = guard.end();
-    web.kill().unwrap();
-    web.wait().unwrap();
+    drop(web);
     let connections = limit(&end.report, "firewall-conns");
     // Curl may have had to wait for nginx: then it tried several times.
     let admitted = connections["admitted"].as_u64().unwrap();

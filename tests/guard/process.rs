@@ -20,6 +20,17 @@ pub(crate) struct Guard {
     folder: TempDir,
 }
 
+/// Another program, killed when it is dropped.
+pub(crate) struct Program(pub(crate) Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ended = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
 /// How things stood when a guard ended.
 pub(crate) struct End {
     pub(crate) status: ExitStatus,
