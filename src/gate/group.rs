@@ -126,6 +126,7 @@ impl Group {
         // Acquire: partner is the stores of `publish`. An older version than the word's only makes
         // `note_peak` leave the peak to the publisher.
         let version = self.limits.version.load(Ordering::Acquire);
+        // Relaxed: a guess, which the swap in `give` confirms or replaces.
         let mut word = self.free.load(Ordering::Relaxed);
         loop {
             // Relaxed: a guess, as in `release_at_once`.
