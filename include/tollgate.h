@@ -26,6 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// One packet thread's handle on a gate. It belongs to the thread that first admits or gives back
+// on it: no other one may. A debug build of the library ends the process where another one does.
+typedef struct tg_worker tg_worker;
+
+
 // How many limits there are.
 #define TG_LIMITS 15
 
@@ -217,10 +222,6 @@ typedef struct tg_license tg_license;
 
 // A unit: model and tier, licences, settings. One thread at a time.
 typedef struct tg_unit tg_unit;
-
-// One packet thread's handle on a gate. It belongs to the thread that first admits or gives back
-// on it: no other one may. A debug build of the library ends the process where another one does.
-typedef struct tg_worker tg_worker;
 
 // One admitted unit, in eight bytes for a flow entry. Plain data: copy it, keep it, give it back
 // once, on any worker of the gate that admitted it. All zeroes is no token (TG_NO_TOKEN), so an
@@ -419,182 +420,11 @@ void tg_worker_free(tg_worker *worker);
 // counts as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
 tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
 
-// Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
-// in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
-//
-// Answers as tg_admit does; TG_STATUS_BAD_HOST where a family or a zone is none.
-tg_status tg_admit_connection(tg_worker *worker,
-                              const tg_host *source,
-                              const tg_host *destination,
-                              tg_token *token,
-                              tg_refusal *refusal);
+// What TOLLGATE_INLINE calls where a unit was taken and the share was closed meanwhile.
+tg_status tg_inline1_admit_after(tg_worker *worker, tg_token *token, tg_refusal *refusal);
 
-// Admits as many of `count` units of `kind` as there is room for: their tokens are in the first
-// *admitted places of `tokens`, the others are left as they were.
-//
-// TG_STATUS_OK: all of them. TG_STATUS_REFUSED: after those that were admitted a limit had no
-// room, and *refusal says which, unless refusal is null. Connections far below their limit are
-// admitted in one step.
-//
-// # Safety
-//
-// `tokens` has room for `count` tokens, which nobody else uses during the call.
-tg_status tg_admit_up_to(tg_worker *worker,
-                         uint32_t kind,
-                         tg_token *tokens,
-                         size_t count,
-                         size_t *admitted,
-                         tg_refusal *refusal);
-
-// Gives back what `token` holds, whichever worker of the same gate admitted it, on the thread's
-// own worker.
-//
-// Give back what was admitted, once. A release build notices a second time where nothing of the
-// kind is in use, or few connections are free: it changes nothing then, and tg_gate_audit counts
-// it. While many connections are free nobody can tell whether it was another worker's; then the
-// audit shows it once more were given back than are in use. A debug build of the library ends the
-// process at once.
-// TG_STATUS_BAD_TOKEN for what no admission gives out, TG_NO_TOKEN among it; nothing changes then.
-tg_status tg_release(tg_worker *worker, tg_token token);
-
-// Gives back `count` tokens, in order, as tg_release does. TG_STATUS_BAD_TOKEN: some of them were
-// none and were passed over; all others have been given back.
-//
-// # Safety
-//
-// `tokens` points to `count` tokens, which nobody changes during the call.
-tg_status tg_release_all(tg_worker *worker, const tg_token *tokens, size_t count);
-
-// A clientless session whose client has been started from its portal: still one unit. Any other
-// token, and a session whose portal has ended, stays as it is.
-tg_token tg_token_start_client(tg_token token);
-
-// A part (enum tg_part) of a clientless session has ended; whether another one is left. True:
-// *token is what is left of the session. False: that was the last one, or no session; *token is as
-// it was, and what it holds is to be given back.
-bool tg_token_end_part(tg_token *token, uint32_t part);
-
-// The usage of one limit (enum tg_limit).
-tg_status tg_gate_usage(const tg_gate *gate, uint32_t limit, tg_usage *usage);
-
-// Checks that every unit is accounted for, while traffic flows or at rest.
-tg_status tg_gate_audit(const tg_gate *gate, tg_audit *audit);
-
-// Tells why a limit is what it is, one line a step from the model's table on, for instance
-// "280000: included (9.1 guide, Table 5-3)": as much of it as `room` bytes hold with a zero at the
-// end, in UTF-8.
-//
-// How long the text is without its zero, as snprintf does; 0 for null and for no limit.
-//
-// # Safety
-//
-// `text` has room for `room` bytes, which nobody else uses during the call; null where `room`
-// is 0.
-size_t tg_gate_why(const tg_gate *gate, uint32_t limit, char *text, size_t room);
-
-// The name of an enum tg_kind on the command line and in scenarios, there for ever; null where no
-// kind has this number.
-const char *tg_kind_name(uint32_t kind);
-
-// The name of an enum tg_limit on the command line and in scenarios, there for ever; null where no
-// limit has this number.
-const char *tg_limit_name(uint32_t limit);
-
-// Makes a unit as shipped: `model` is `MODEL[/TIER][ (GUIDE)]` by the guides' names, for instance
-// "ASA 5520" or "5510/security-plus". Free it with tg_unit_free.
-//
-// TG_STATUS_NOT_UNDERSTOOD where there is no such model, tier or guide; *unit is null then.
-//
-// # Safety
-//
-// `model` is a text that ends with a zero, or null.
-tg_status tg_unit_new(const char *model, tg_unit **unit);
-
-// Adds a permanent licence, for instance "anyconnect-premium" and "250". Of two for one feature
-// the larger counts.
-//
-// TG_STATUS_NOT_UNDERSTOOD where there is no such feature or value, or the model's table has no
-// such licence; the unit is unchanged then.
-//
-// # Safety
-//
-// `feature` and `value` are texts that end with a zero, or null.
-tg_status tg_unit_add(tg_unit *unit, const char *feature, const char *value);
-
-// Configures a unit: a setting, for instance "mode" and "transparent", or the name of a limit for
-// the operator's own, lower one.
-//
-// TG_STATUS_NOT_UNDERSTOOD where there is no such setting, or it does not take the value; the unit
-// is unchanged then.
-//
-// # Safety
-//
-// `key` and `value` are texts that end with a zero, or null.
-tg_status tg_unit_set(tg_unit *unit, const char *key, const char *value);
-
-// Frees a unit. Licences that were computed from it stay. Null is nothing to free.
-void tg_unit_free(tg_unit *unit);
-
-// Computes what is in force on a unit. Free it with tg_license_free; a gate that runs it keeps
-// what it needs.
-tg_status tg_license_of(const tg_unit *unit, tg_license **license);
-
-// Reads what is in force from a unit's file, with its keys, its configuration and its failover
-// group, as of now. The file is only read, and left to others.
-//
-// TG_STATUS_FILE where it cannot be read, TG_STATUS_NOT_BUILT where the library was built without
-// the feature `store`; *license is null then.
-//
-// # Safety
-//
-// `path` is a text that ends with a zero, or null.
-tg_status tg_license_open(const char *path, tg_license **license);
-
-// Frees a licence. Null is nothing to free.
-void tg_license_free(tg_license *license);
-
-// Makes a gate that runs `license`, with nothing in use. Free it with tg_gate_free.
-tg_status tg_gate_new(const tg_license *license, tg_gate **gate);
-
-// Puts `license` in force while traffic flows. When it returns, nothing is admitted beyond the new
-// limits; what was admitted before stays, and a limit below use admits nothing until enough has
-// been given back.
-//
-// TG_STATUS_OTHER_MODEL where it is for another model; the one before stays in force then.
-tg_status tg_gate_publish(const tg_gate *gate, const tg_license *license);
-
-// Reads a unit's file again and puts what it says in force: tg_license_open, then tg_gate_publish.
-//
-// # Safety
-//
-// `path` is a text that ends with a zero, or null.
-tg_status tg_gate_reload(const tg_gate *gate, const char *path);
-
-// Whether connections are to be admitted with their hosts on this model (tg_admit_connection).
-// False for null.
-bool tg_gate_counts_hosts(const tg_gate *gate);
-
-// Whether packet threads pay for a full fence at every connection, because this process may not
-// use membarrier(2). False for null.
-bool tg_gate_pays_for_fences(const tg_gate *gate);
-
-// Frees a handle on a gate. Its workers keep the gate, and tokens stay valid on them. Null is
-// nothing to free.
-void tg_gate_free(tg_gate *gate);
-
-// Makes a worker for one packet thread; any thread may make it. Free it with tg_worker_free.
-tg_status tg_worker_new(const tg_gate *gate, tg_worker **worker);
-
-// Frees a worker, on any thread, when its own no longer uses it. What it counted stays counted,
-// and tokens that it admitted stay valid on the gate's other workers. Null is nothing to free.
-void tg_worker_free(tg_worker *worker);
-
-// Admits one `kind` (enum tg_kind) on the thread's own worker.
-//
-// TG_STATUS_OK: *token holds a unit until it is given back. TG_STATUS_REFUSED: a limit has no
-// room, nothing has changed, and *refusal says which limit, unless refusal is null. A connection
-// counts as a connection only; where tg_gate_counts_hosts, use tg_admit_connection.
-tg_status tg_admit(tg_worker *worker, uint32_t kind, tg_token *token, tg_refusal *refusal);
+// What TOLLGATE_INLINE calls where a unit was given back and the share was closed meanwhile.
+tg_status tg_inline1_release_after(tg_worker *worker);
 
 // Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 // in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
@@ -680,4 +510,73 @@ size_t tg_gate_why(const tg_gate *gate, uint32_t limit, char *text, size_t room)
 #define TG_NO_TOKEN (tg_token{})
 #else
 #define TG_NO_TOKEN ((tg_token){0})
+#endif
+
+/*
+ * With TOLLGATE_INLINE defined before this header is included, tg_admit and tg_release of a
+ * connection far below its limit are done inline: the same steps, in the same order, as the library
+ * does them, and the library for all that they do not settle. What they touch is laid out as the
+ * library that this header came with has it; where another one has it otherwise the program does not
+ * link, because the names below carry the layout's number.
+ */
+#if defined(TOLLGATE_INLINE) && defined(__GNUC__) && !defined(TG_INLINE1_CONNECTION)
+
+/* A worker's line. Only its own thread stores to the first two; others close the door. */
+struct tg_inline1_line {
+    uint64_t admitted, released, base, refused, door;
+};
+
+/* The front of a tg_worker. */
+struct tg_inline1_front {
+    struct tg_inline1_line *line;
+    int64_t most;
+};
+
+/* The token of every connection that counts no hosts, and what of a door says that it is open. */
+#define TG_INLINE1_CONNECTION UINT64_C(0x7fffffffff80)
+#define TG_INLINE1_DOOR UINT64_C(7)
+
+/* Whether the door is open, behind a store: the compiler keeps the order, and who closes the door
+   makes every processor keep it. */
+static inline bool tg_inline1_is_open(const struct tg_inline1_line *line)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return (__atomic_load_n(&line->door, __ATOMIC_RELAXED) & TG_INLINE1_DOOR) == 0;
+}
+
+static inline tg_status tg_inline1_admit(tg_worker *worker, uint32_t kind, tg_token *token,
+                                         tg_refusal *refusal)
+{
+    const struct tg_inline1_front *front = (const struct tg_inline1_front *)(const void *)worker;
+    struct tg_inline1_line *line;
+    uint64_t after, in_use;
+    if (kind != TG_KIND_CONNECTION || !front || !token || !(line = front->line))
+        return tg_admit(worker, kind, token, refusal);
+    after = __atomic_load_n(&line->admitted, __ATOMIC_RELAXED) + 1;
+    in_use = after - __atomic_load_n(&line->released, __ATOMIC_RELAXED);
+    if ((int64_t)in_use > front->most)
+        return tg_admit(worker, kind, token, refusal);
+    __atomic_store_n(&line->admitted, after, __ATOMIC_RELAXED);
+    if (!tg_inline1_is_open(line))
+        return tg_inline1_admit_after(worker, token, refusal);
+    token->bits = TG_INLINE1_CONNECTION;
+    return TG_STATUS_OK;
+}
+
+static inline tg_status tg_inline1_release(tg_worker *worker, tg_token token)
+{
+    const struct tg_inline1_front *front = (const struct tg_inline1_front *)(const void *)worker;
+    struct tg_inline1_line *line;
+    uint64_t after;
+    if (token.bits != TG_INLINE1_CONNECTION || !front || !(line = front->line))
+        return tg_release(worker, token);
+    after = __atomic_load_n(&line->released, __ATOMIC_RELAXED) + 1;
+    __atomic_store_n(&line->released, after, __ATOMIC_RELEASE);
+    if (!tg_inline1_is_open(line))
+        return tg_inline1_release_after(worker);
+    return TG_STATUS_OK;
+}
+
+#define tg_admit tg_inline1_admit
+#define tg_release tg_inline1_release
 #endif

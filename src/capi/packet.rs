@@ -5,13 +5,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::names::kind as kind_of;
 use super::{TgGate, TgKind, TgLimit, TgStatus, guarded, needed};
-use crate::gate::{Host, HostPair, Missed, Part, Refusal, Token, Worker, Zone};
+use crate::gate::{Host, HostPair, Missed, Part, Refusal, Share, Token, Worker, Zone};
 use crate::license::{Allowance, Kind};
 
 /// One packet thread's handle on a gate. It belongs to the thread that first admits or gives back
 /// on it: no other one may. A debug build of the library ends the process where another one does.
+#[repr(C)]
 #[derive(Debug)]
 pub struct TgWorker {
+    /// Of the worker, as of its last operation that did not end in the share; first, where the
+    /// header's inline half finds it.
+    share: Share,
     worker: Worker,
     /// As of the gate, for as long as it lives.
     counts_hosts: bool,
@@ -19,6 +23,10 @@ pub struct TgWorker {
     #[cfg(debug_assertions)]
     owner: Option<usize>,
 }
+
+// What the header's inline half takes for granted.
+const _: () = assert!(std::mem::offset_of!(TgWorker, share) == 0);
+const _: () = assert!(Token::CONNECTION.to_bits() == 0x7fff_ffff_ff80);
 
 impl TgWorker {
     /// The worker, for its own thread.
@@ -31,6 +39,14 @@ impl TgWorker {
             assert!(owner == this, "a worker is used by another thread than its own");
         }
         &mut self.worker
+    }
+
+    /// What need not end in the worker's share, and changes then what it has in hand.
+    #[inline(always)]
+    fn with<R>(&mut self, operation: impl FnOnce(&mut Worker) -> R) -> R {
+        let result = operation(self.of_this_thread());
+        self.share = self.worker.share();
+        result
     }
 }
 
@@ -146,8 +162,10 @@ pub extern "C" fn tg_worker_new(
     guarded(|| {
         let place = needed(worker)?.write(None);
         let gate = &needed(gate)?.0;
+        let worker = gate.worker();
         let worker = TgWorker {
-            worker: gate.worker(),
+            share: worker.share(),
+            worker,
             counts_hosts: gate.counts_hosts(),
             #[cfg(debug_assertions)]
             owner: None,
@@ -192,28 +210,30 @@ pub extern "C" fn tg_admit(
     }
 }
 
-// Functions of their own, last of all: a connection far below its limit saves no registers for
-// them. That is most of what a call from C costs beyond one from Rust.
+// Functions of their own, last of all, so that a connection far below its limit saves no registers
+// for them; and C's, which never unwind, so that they are jumped to. That is most of what a call
+// from C costs beyond one from Rust.
 
 #[inline(never)]
-fn admit_connection_after(
+#[expect(improper_ctypes_definitions, reason = "Rust calls it, and nothing else")]
+extern "C" fn admit_connection_after(
     worker: &mut TgWorker,
     missed: Missed,
     place: &mut MaybeUninit<TgToken>,
     refusal: Option<&mut MaybeUninit<TgRefusal>>,
 ) -> TgStatus {
-    answer(worker.of_this_thread().admit_connection_after(missed), place, refusal)
+    answer(worker.with(|worker| worker.admit_connection_after(missed)), place, refusal)
 }
 
 #[inline(never)]
-fn admit_other(
+extern "C" fn admit_other(
     worker: &mut TgWorker,
     kind: u32,
     place: &mut MaybeUninit<TgToken>,
     refusal: Option<&mut MaybeUninit<TgRefusal>>,
 ) -> TgStatus {
     match kind_of(kind) {
-        Some(kind) => answer(worker.of_this_thread().admit(kind), place, refusal),
+        Some(kind) => answer(worker.with(|worker| worker.admit(kind)), place, refusal),
         None => TgStatus::NoSuchKind,
     }
 }
@@ -249,6 +269,22 @@ fn refused(why: &Refusal, place: Option<&mut MaybeUninit<TgRefusal>>) -> TgStatu
     TgStatus::Refused
 }
 
+/// What TOLLGATE_INLINE calls where a unit was taken and the share was closed meanwhile.
+#[unsafe(no_mangle)]
+pub extern "C" fn tg_inline1_admit_after(
+    worker: &mut TgWorker,
+    token: &mut MaybeUninit<TgToken>,
+    refusal: Option<&mut MaybeUninit<TgRefusal>>,
+) -> TgStatus {
+    admit_connection_after(worker, Missed::SHUT, token, refusal)
+}
+
+/// What TOLLGATE_INLINE calls where a unit was given back and the share was closed meanwhile.
+#[unsafe(no_mangle)]
+pub extern "C" fn tg_inline1_release_after(worker: &mut TgWorker) -> TgStatus {
+    release_connection_after(worker)
+}
+
 /// Admits a connection and, where the model limits them (ASA 5505), the inside hosts that it brings
 /// in; `source` opened it. Elsewhere the hosts are not looked at, and may be null.
 ///
@@ -263,7 +299,8 @@ pub extern "C" fn tg_admit_connection(
 ) -> TgStatus {
     let (Some(worker), Some(place)) = (worker, token) else { return TgStatus::NullPointer };
     if !worker.counts_hosts {
-        return answer(worker.of_this_thread().admit(Kind::Connection), place, refusal);
+        let verdict = worker.with(|worker| worker.admit(Kind::Connection));
+        return answer(verdict, place, refusal);
     }
     let (Some(source), Some(destination)) = (source, destination) else {
         return TgStatus::NullPointer;
@@ -272,7 +309,7 @@ pub extern "C" fn tg_admit_connection(
         return TgStatus::BadHost;
     };
     let hosts = HostPair { source, destination };
-    answer(worker.of_this_thread().admit_connection(&hosts), place, refusal)
+    answer(worker.with(|worker| worker.admit_connection(&hosts)), place, refusal)
 }
 
 /// Admits as many of `count` units of `kind` as there is room for: their tokens are in the first
@@ -305,7 +342,7 @@ pub unsafe extern "C" fn tg_admit_up_to(
         unsafe { tokens.add(*done).write(token.into()) };
         *done += 1;
     };
-    match worker.of_this_thread().admit_up_to(kind, count, keep) {
+    match worker.with(|worker| worker.admit_up_to(kind, count, keep)) {
         Ok(()) => TgStatus::Ok,
         Err(why) => refused(&why, refusal),
     }
@@ -323,17 +360,28 @@ pub unsafe extern "C" fn tg_admit_up_to(
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_release(worker: Option<&mut TgWorker>, token: TgToken) -> TgStatus {
     let Some(worker) = worker else { return TgStatus::NullPointer };
-    let Some(token) = token.token() else { return TgStatus::BadToken };
-    if worker.of_this_thread().release_to_share(token) {
+    // One comparison tells all of a connection's token, but for those that count hosts.
+    if token.bits != Token::CONNECTION.to_bits() {
+        return release_other(worker, token);
+    }
+    if worker.of_this_thread().release_to_share() {
         return TgStatus::Ok;
     }
-    release_after(worker, token)
+    release_connection_after(worker)
 }
 
-/// A function of its own for the same reason as those of an admission.
+// For the same reasons as those of an admission.
+
 #[inline(never)]
-fn release_after(worker: &mut TgWorker, token: Token) -> TgStatus {
-    worker.of_this_thread().release_after(token);
+extern "C" fn release_connection_after(worker: &mut TgWorker) -> TgStatus {
+    worker.with(Worker::release_after);
+    TgStatus::Ok
+}
+
+#[inline(never)]
+extern "C" fn release_other(worker: &mut TgWorker, token: TgToken) -> TgStatus {
+    let Some(token) = token.token() else { return TgStatus::BadToken };
+    worker.with(|worker| worker.release(token));
     TgStatus::Ok
 }
 
@@ -352,15 +400,17 @@ pub unsafe extern "C" fn tg_release_all(
     let (Some(worker), false) = (worker, tokens.is_null()) else { return TgStatus::NullPointer };
     // SAFETY: not null, and the caller promises `count` tokens.
     let tokens = unsafe { std::slice::from_raw_parts(tokens, count) };
-    let mut burst = worker.of_this_thread().burst();
-    let mut status = TgStatus::Ok;
-    for token in tokens {
-        match token.token() {
-            Some(token) => burst.release(token),
-            None => status = TgStatus::BadToken,
+    worker.with(|worker| {
+        let mut burst = worker.burst();
+        let mut status = TgStatus::Ok;
+        for token in tokens {
+            match token.token() {
+                Some(token) => burst.release(token),
+                None => status = TgStatus::BadToken,
+            }
         }
-    }
-    status
+        status
+    })
 }
 
 /// The parts of a clientless session.

@@ -97,9 +97,9 @@ pub use permit::{ClientlessSession, Permit};
 pub use refusal::Refusal;
 pub use token::{Part, Token};
 pub use usage::Usage;
-#[cfg(feature = "capi")]
-pub(crate) use worker::Missed;
 pub use worker::{Burst, Worker};
+#[cfg(feature = "capi")]
+pub(crate) use {counter::Share, worker::Missed};
 
 /// Admission control for one firewall, shared by all of its threads.
 ///

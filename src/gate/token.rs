@@ -42,6 +42,10 @@ impl Token {
     /// How many places in the host table a token can tell apart.
     pub(super) const HOSTS: u32 = NO_HOST;
 
+    /// Every connection's that counts no hosts; in a debug build no token is without a serial number.
+    #[cfg(feature = "capi")]
+    pub(crate) const CONNECTION: Self = Self::new(Kind::Connection);
+
     pub(super) const fn new(kind: Kind) -> Self {
         Self::with_hosts(kind, [None, None])
     }

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+#[cfg(feature = "capi")]
+use super::counter::Share;
 use super::counter::{self, Counter, Place, Seat};
 use super::stats::Block;
 use super::{HostPair, Inner, Refusal, Token};
@@ -112,32 +114,38 @@ impl Worker {
         }
     }
 
-    /// The first half of [`release`](Self::release) where connections are counted alone and `token`
-    /// is of one: whether that was all. Else it ends with [`release_after`](Self::release_after).
+    /// The first half of [`release`](Self::release) of [`Token::CONNECTION`]: whether that was all.
+    /// Else it ends with [`release_after`](Self::release_after).
     #[cfg(feature = "capi")]
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn release_to_share(&mut self, token: Token) -> bool {
-        match &mut self.connections {
-            Some(seat) if token.is(Kind::Connection) => {
-                self.inner.leave(token);
-                seat.release_to_share()
-            }
-            _ => false,
-        }
+    pub(crate) fn release_to_share(&mut self) -> bool {
+        self.connections.as_mut().is_some_and(|seat| {
+            self.inner.leave(Token::CONNECTION);
+            seat.release_to_share()
+        })
     }
 
     /// The other half.
     #[cfg(feature = "capi")]
     #[track_caller]
-    pub(crate) fn release_after(&mut self, token: Token) {
+    pub(crate) fn release_after(&mut self) {
         match &mut self.connections {
-            Some(seat) if token.is(Kind::Connection) => {
+            Some(seat) => {
                 if !seat.release_after() {
                     self.stats.excess();
                 }
             }
-            _ => self.inner.release(&self.stats, token),
+            None => self.inner.release(&self.stats, Token::CONNECTION),
+        }
+    }
+
+    /// What C's inline half needs. A debug build checks every token, so nothing is inline in it.
+    #[cfg(feature = "capi")]
+    pub(crate) fn share(&self) -> Share {
+        match &self.connections {
+            Some(seat) if !cfg!(debug_assertions) => seat.share(),
+            _ => Share::NONE,
         }
     }
 
@@ -252,6 +260,12 @@ impl Worker {
 #[must_use = "the admission ends with `admit_connection_after`"]
 #[derive(Debug)]
 pub(crate) struct Missed(Option<counter::Miss>);
+
+#[cfg(feature = "capi")]
+impl Missed {
+    /// A unit was taken, and the door was not seen open after that.
+    pub(crate) const SHUT: Self = Self(Some(counter::Miss::Shut));
+}
 
 impl Drop for Worker {
     fn drop(&mut self) {

@@ -5,8 +5,8 @@
 //! come by a socket of their own, later than packets of the same connection may. So:
 //!
 //! * a connection that was let through may never come to be, because something behind the guard
-//!   drops its packet: it is *asked for* until conntrack tells of it, and is given up when a dump
-//!   that began [`GRACE`] later does not have it;
+//!   drops its packet: it is *asked for* until conntrack tells of it, by a beginning where somebody
+//!   listens to those, or by a dump. Dumps that began less than [`GRACE`] later say nothing of it;
 //! * an end is one of the entry with the same id. Between an entry's end and the news of it, the
 //!   next connection with the same addresses may have been let through on the old one's unit: where
 //!   a packet was judged within the last [`GRACE`], the unit stays for that one;
@@ -84,7 +84,7 @@ pub enum End {
 pub enum Swept {
     /// It stays.
     Stays,
-    /// It was let through and never came to be.
+    /// It was let through, and conntrack has told nothing of it since.
     Unconfirmed,
     /// It ended, and nobody told.
     Vanished,
@@ -151,10 +151,10 @@ impl Flow {
             return Swept::Stays;
         }
         self.missed += 1;
-        match (self.id, self.missed) {
-            (None, _) => Swept::Unconfirmed,
-            (Some(_), 1) => Swept::Stays,
-            (Some(_), _) => Swept::Vanished,
+        match (self.missed, self.id) {
+            (1, _) => Swept::Stays,
+            (_, None) => Swept::Unconfirmed,
+            (_, Some(_)) => Swept::Vanished,
         }
     }
 }
@@ -230,7 +230,8 @@ mod tests {
         let dump = |number, began| Dump { number, began };
         assert!(!flow.is_overdue(LONG + GRACE - 1) && flow.is_overdue(LONG + GRACE));
         assert_eq!(flow.swept(dump(1, LONG + GRACE - 1)), Swept::Stays);
-        assert_eq!(flow.swept(dump(2, LONG + GRACE)), Swept::Unconfirmed);
+        assert_eq!(flow.swept(dump(2, LONG + GRACE)), Swept::Stays);
+        assert_eq!(flow.swept(dump(3, LONG + GRACE)), Swept::Unconfirmed);
     }
 
     #[test]

@@ -33,7 +33,7 @@ const TICK_MS: u16 = 100;
 
 /// How long news are gathered before they are heard. A unit is given back so much later; conntrack
 /// itself takes longer to notice an end.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Refusals on their way to the log. More than this at once are counted only.
 const REFUSALS: usize = 1_024;
@@ -142,7 +142,8 @@ pub fn run(
     let watch = Watch::new(config.watched.clone());
     let Licensed { license, changes_in } = licence().map_err(GuardError::License)?;
     let booth = Booth::new(license, settings);
-    let events = Events::listen(config.event_buffer).map_err(GuardError::Conntrack)?;
+    let events =
+        Events::listen(config.event_buffer, config.fail_open).map_err(GuardError::Conntrack)?;
     let queues = bind(config)?;
     let tells_entries = queues.iter().all(Queue::tells_entries);
     let identity = if tells_entries { Identity::Entry } else { Identity::Packet };
@@ -424,7 +425,7 @@ impl Books<'_> {
         }
         if now >= self.due.look {
             self.due.look = now + LOOK_MS;
-            if self.booth.has_overdue(now) {
+            if self.config.fail_open && self.booth.has_overdue(now) {
                 self.due.dump_soon();
             }
             if self.watch.has_changed() || self.due.licence.is_some_and(|at| now >= at) {

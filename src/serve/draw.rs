@@ -13,8 +13,9 @@ use crate::license::{Limit, RunningLicense};
 const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// How often the gate is looked at. Two reads; no admission waits for it. A need is noticed after
-/// half of it on average, which is part of the time from need to grant.
-pub(super) const LOOK: Duration = Duration::from_millis(2);
+/// half of it on average, which is part of the time from need to grant. The clock of the tasks
+/// knows nothing shorter.
+pub(super) const LOOK: Duration = Duration::from_millis(1);
 
 /// The gate of the unit and the unit's own licence.
 ///

@@ -6,6 +6,8 @@ use std::{env, fs};
 
 /// Connections that take some seconds where every token is checked.
 const CONNECTIONS: &str = "100000";
+/// Connections that take a second where nothing is checked.
+const MANY: &str = "2000000";
 /// The same under valgrind.
 const FEW: &str = "20000";
 
@@ -30,14 +32,15 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Builds the examples, with the library that checks every token.
-fn built(sanitize: &str) -> Option<PathBuf> {
+/// Builds the examples, with the library of a profile: `dev` checks every token, `loom` is optimised
+/// and built in less time than `release`.
+fn built(profile: &str, sanitize: &str) -> Option<PathBuf> {
     if !["cc", "make"].into_iter().all(is_at_hand) {
         return None;
     }
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{sanitize}"));
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{profile}-{sanitize}"));
     let mut make = Command::new("make");
-    make.arg("-C").arg(root().join("examples/c")).arg("PROFILE=dev");
+    make.arg("-C").arg(root().join("examples/c")).arg(format!("PROFILE={profile}"));
     make.arg(format!("SANITIZE={sanitize}")).arg(format!("OUT={}", out.display()));
     make.env("CARGO", env!("CARGO"));
     run(&mut make);
@@ -53,10 +56,21 @@ fn agrees(output: &Output) {
 
 #[test]
 fn the_flow_table_agrees_with_itself() {
-    let Some(built) = built("") else { return };
-    agrees(&run(Command::new(built.join("flowtable")).arg(CONNECTIONS)));
+    let Some(built) = built("dev", "") else { return };
+    for program in ["flowtable", "flowtable-inline"] {
+        agrees(&run(Command::new(built.join(program)).arg(CONNECTIONS)));
+    }
     run(Command::new(built.join("pairs")).arg("1000"));
     run(Command::new(built.join("pairs")).args(["1024", "burst"]));
+}
+
+#[test]
+fn the_flow_table_agrees_with_itself_where_the_library_is_inline() {
+    let Some(built) = built("loom", "") else { return };
+    for program in ["flowtable", "flowtable-inline"] {
+        agrees(&run(Command::new(built.join(program)).arg(MANY)));
+    }
+    run(Command::new(built.join("pairs-inline")).arg("100000"));
 }
 
 #[test]
@@ -64,7 +78,7 @@ fn valgrind_finds_nothing() {
     if !is_at_hand("valgrind") {
         return;
     }
-    let Some(built) = built("") else { return };
+    let Some(built) = built("dev", "") else { return };
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
     valgrind.arg("--fair-sched=try").arg(built.join("flowtable")).args([FEW, "2"]);
@@ -85,7 +99,7 @@ fn the_address_sanitizer_finds_nothing() {
         eprintln!("skipped: this compiler has no AddressSanitizer");
         return;
     }
-    let Some(built) = built("address") else { return };
+    let Some(built) = built("dev", "address") else { return };
     agrees(&run(Command::new(built.join("flowtable")).arg(CONNECTIONS)));
 }
 
@@ -113,7 +127,7 @@ fn the_header_is_understood_as_cpp_too() {
         return;
     }
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.cpp");
-    let code = "#include \"tollgate.h\"\nstatic_assert(sizeof(tg_token) == 8, \"\");\n\
+    let code = "#define TOLLGATE_INLINE\n#include \"tollgate.h\"\nstatic_assert(sizeof(tg_token) == 8, \"\");\n\
                 tg_token none() { return TG_NO_TOKEN; }\n";
     fs::write(&source, code).unwrap();
     let mut cpp = Command::new("c++");

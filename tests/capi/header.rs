@@ -5,15 +5,11 @@ use std::path::Path;
 
 use cbindgen::{Builder, Config};
 
-/// Made by cbindgen from every file of the room, in the order in which a reader meets them.
+/// Made by cbindgen from the room's first file, which names the others.
 fn made() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::from_file(root.join("cbindgen.toml")).unwrap();
-    let files = ["mod", "names", "control", "packet", "report"];
-    let source = |builder: Builder, file| {
-        builder.with_src(root.join("src/capi").join(file).with_extension("rs"))
-    };
-    let builder = files.into_iter().fold(Builder::new().with_config(config), source);
+    let builder = Builder::new().with_config(config).with_src(root.join("src/capi/mod.rs"));
     let mut header = Vec::new();
     builder.generate().unwrap().write(&mut header);
     String::from_utf8(header).unwrap()

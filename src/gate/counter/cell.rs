@@ -44,8 +44,9 @@
 use super::word::{Door, DoorState, Sizes, Word};
 use crate::sync::{Atomic, AtomicU64, Fence, Ordering};
 
-/// One worker's line.
+/// One worker's line. C's inline half knows where its fields are: see [`Share`](super::Share).
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Cell {
     /// Units that its owners have admitted, ever. Only the present owner writes it.
     admitted: AtomicU64,
@@ -58,6 +59,14 @@ pub(super) struct Cell {
     /// Only the owner opens it; everyone closes it.
     door: Atomic<Door>,
 }
+
+#[cfg(all(feature = "capi", not(tollgate_loom)))]
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Cell, admitted) == 0 && offset_of!(Cell, released) == 8);
+    assert!(offset_of!(Cell, door) == 32 && DoorState::Open as u64 == 0);
+    assert!(super::word::DOOR_STATE_BITS == 3);
+};
 
 /// What was counted, in units, and how many operations were refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,6 +97,12 @@ const fn unlikely() {}
 
 impl Hand {
     pub(super) const CLOSED: Self = Self(i64::MIN);
+
+    /// The most that `admitted` less `released` may be, for C's inline half.
+    #[cfg(feature = "capi")]
+    pub(super) const fn most(self) -> i64 {
+        self.0
+    }
 
     /// Whether the cell is open as far as its owner knows.
     #[inline]

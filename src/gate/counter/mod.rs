@@ -94,6 +94,8 @@ use crate::sync::Fence;
 pub(crate) use self::cell::Miss;
 pub(crate) use self::central::Moment;
 pub(crate) use self::seat::Place;
+#[cfg(feature = "capi")]
+pub(crate) use self::seat::Share;
 
 /// Counts units in use under one limit.
 ///

@@ -46,7 +46,34 @@ pub struct Burst<'a> {
     index: usize,
 }
 
+/// What a seat has in hand, for the inline half of the C interface: it does in C what
+/// [`Seat::admit_from_share`] and [`Seat::release_to_share`] do here, line for line.
+#[cfg(feature = "capi")]
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    /// The seat's own line; null where it has none, so that nothing is done inline.
+    line: *const Cell,
+    /// What `admitted` less `released` may reach there.
+    most: i64,
+}
+
+#[cfg(feature = "capi")]
+impl Share {
+    /// Of a worker without one.
+    pub(crate) const NONE: Self = Self { line: std::ptr::null(), most: i64::MIN };
+}
+
 impl Seat {
+    /// What it has in hand until the next operation that does not end in the share.
+    #[cfg(feature = "capi")]
+    pub(crate) fn share(&self) -> Share {
+        if self.index == NO_CELL {
+            return Share::NONE;
+        }
+        Share { line: std::ptr::from_ref(*self.cell.get()), most: self.hand.most() }
+    }
+
     pub(super) fn new(central: Arc<Central>) -> Self {
         let index = central.claim();
         let hand = central.line(index).hand();

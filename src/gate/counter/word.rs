@@ -288,7 +288,7 @@ pub(super) enum DoorState {
     Skipped,
 }
 
-const DOOR_STATE_BITS: u32 = 3;
+pub(super) const DOOR_STATE_BITS: u32 = 3;
 const DOOR_EPOCH_SHIFT: u32 = DOOR_STATE_BITS;
 const DOOR_VALUE_SHIFT: u32 = DOOR_EPOCH_SHIFT + EPOCH_BITS;
 

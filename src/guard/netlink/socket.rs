@@ -221,17 +221,19 @@ impl std::fmt::Debug for Events {
 }
 
 impl Events {
-    /// Listens, with room for `buffer` bytes of events.
+    /// Listens to ends, and to `beginnings` where that is said, with room for `buffer` bytes of
+    /// events. The kernel tells what nobody listens to in no time.
     ///
     /// # Errors
     ///
     /// Where that is not allowed.
-    pub(in crate::guard) fn listen(buffer: usize) -> io::Result<Self> {
+    pub(in crate::guard) fn listen(buffer: usize, beginnings: bool) -> io::Result<Self> {
         let socket = open(buffer)?;
         // The kernel keeps an end that it could not tell, and tells it again.
         socket.set_broadcast_error(true)?;
-        for group in [conntrack::GROUP_NEW, conntrack::GROUP_DESTROY] {
-            socket.add_membership(group)?;
+        socket.add_membership(conntrack::GROUP_DESTROY)?;
+        if beginnings {
+            socket.add_membership(conntrack::GROUP_NEW)?;
         }
         Ok(Self { socket, buffers: Buffers::new() })
     }
