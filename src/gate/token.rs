@@ -42,7 +42,7 @@ impl Token {
     /// How many places in the host table a token can tell apart.
     pub(super) const HOSTS: u32 = NO_HOST;
 
-    /// Every connection's that counts no hosts; in a debug build no token is without a serial number.
+    /// Every connection's that counts no hosts. A debug build's tokens have a serial number each.
     #[cfg(feature = "capi")]
     pub(crate) const CONNECTION: Self = Self::new(Kind::Connection);
 

@@ -17,9 +17,9 @@
 //!
 //! No admission waits for the network. The sessions that are held are part of the gate's licence
 //! ([`RunningLicense::with_shared`](crate::RunningLicense::with_shared)); the task looks at the
-//! gate every millisecond and tells the machine what is in use, and what was refused lately. The machine
-//! asks for more when fewer than [`Appetite::ahead`](crate::pool::Appetite) are free, and every
-//! change reaches the gate through [`Gate::publish`](crate::Gate::publish): a grant when it
+//! gate every millisecond and tells the machine what is in use, and what was refused lately. The
+//! machine asks for more when fewer than [`Appetite::ahead`](crate::pool::Appetite) are free, and
+//! every change reaches the gate through [`Gate::publish`](crate::Gate::publish): a grant when it
 //! arrives, and what is given back before the server hears of it. The gate admits meanwhile, so
 //! what is to be given back is first taken from it, and given back if it is not in use *then*: all
 //! gates together never admit more than their own licences and the pool.
