@@ -14,11 +14,11 @@
 //! # Inline
 //!
 //! With `TOLLGATE_INLINE` the header does in C what `Cell::admit` and `Cell::release` of
-//! `gate::counter` do for one unit, step for step, so what loom shows of these holds there. It finds
-//! the line and what is in hand in front of a [`TgWorker`], which has them renewed by every operation
-//! that goes another way. Assertions at compile time hold the layout; whoever changes it changes the
-//! number in the names, `tg_inline1_…`, so that old programs no longer link. A break of the C, such
-//! as a unit that is not stored or a door that is not looked at, makes the sums of
+//! `gate::counter` do for one unit, step for step, so what loom shows of these holds there. It
+//! finds the line and what is in hand in front of a [`TgWorker`], which has them renewed by every
+//! operation that goes another way. Assertions at compile time hold the layout; whoever changes it
+//! changes the number in the names, `tg_inline1_…`, so that old programs no longer link. A break
+//! of the C, such as a unit that is not stored or a door that is not looked at, makes the sums of
 //! `examples/c/flowtable.c` differ, or the program not end.
 //!
 //! # Panics
