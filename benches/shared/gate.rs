@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use tollgate::gate::Gate;
 use tollgate::license::{Kind, RunningLicense};
 use tollgate::net::{Backoff, Dialer};
-use tollgate::pool::{Appetite, Membership, Participant, ParticipantConfig};
-use tollgate::serve::{About, Draw, Machine, Node, Parts, Wires};
+use tollgate::pool::{Appetite, Machine, Membership, Participant, ParticipantConfig};
+use tollgate::serve::{About, Draw, Node, Parts, Wires};
 use tollgate::store::Books;
 
 use super::tollgate::now_ms;

@@ -187,6 +187,32 @@ static void expect(bool holds, const char *what, bool *all)
     }
 }
 
+/* One worker, while nobody else asks: as many are admitted as the licence allows, no fewer and no
+   more, and all of them end. */
+static bool fills(const tg_gate *gate, struct thread *sum)
+{
+    tg_worker *worker;
+    size_t count = 0;
+    bool all = true;
+    check(tg_worker_new(gate, &worker), "tg_worker_new");
+    while (count < SLOTS &&
+           tg_admit(worker, TG_KIND_CONNECTION, &table.tokens[count], NULL) == TG_STATUS_OK) {
+        came(1);
+        count++;
+    }
+    expect(count == ALLOWED[0], "a worker alone fills the gate to its limit", &all);
+    for (size_t slot = 0; slot < count; slot++) {
+        ends(1);
+        check(tg_release(worker, table.tokens[slot]), "tg_release");
+        table.tokens[slot] = TG_NO_TOKEN;
+    }
+    sum->admitted += count;
+    sum->released += count;
+    sum->refused += count < SLOTS;
+    tg_worker_free(worker);
+    return all;
+}
+
 /* Compares what the threads counted with what the gate says. */
 static bool agrees(const tg_gate *gate, const struct thread *sum, uint64_t left)
 {
@@ -223,6 +249,10 @@ int main(int argc, char **argv)
     check(tg_gate_new(license, &gate), "tg_gate_new");
     tg_license_free(license);
 
+    struct thread sum = { 0 };
+    bool all = fills(gate, &sum);
+    all = fills(gate, &sum) && all;
+
     static struct thread threads[MOST_THREADS];
     for (unsigned long i = 0; i < count; i++) {
         threads[i].random = 0x9e3779b97f4a7c15u * (i + 1);
@@ -235,7 +265,6 @@ int main(int argc, char **argv)
     if (pthread_create(&operator_id, NULL, operate, gate) != 0)
         return 1;
 
-    struct thread sum = { 0 };
     for (unsigned long i = 0; i < count; i++) {
         pthread_join(threads[i].id, NULL);
         sum.admitted += threads[i].admitted;
@@ -251,7 +280,7 @@ int main(int argc, char **argv)
     check(tg_worker_new(gate, &last), "tg_worker_new");
     uint64_t left = end_what_is_left(last);
     tg_worker_free(last);
-    bool all = agrees(gate, &sum, left);
+    all = agrees(gate, &sum, left) && all;
     tg_gate_free(gate);
     printf("%" PRIu64 " connections admitted, %" PRIu64 " refused, %" PRIu64 " sessions: %s\n",
            sum.admitted, sum.refused, sum.sessions, all ? "all sums agree" : "SUMS DIFFER");

@@ -110,6 +110,7 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod machine;
 mod message;
 mod participant;
 mod record;
@@ -127,6 +128,7 @@ pub use budget::{Budget, FIRST_BUDGET, FULL_BUDGET};
 pub use codec::{DecodeError, Label, LabelError, MAX_LABEL};
 pub use denial::{Denial, Denials, REMEMBERED, Reason};
 pub use event::{Event, Request, Severity};
+pub use machine::Machine;
 pub use message::{
     About, Batch, Claim, Grant, Message, Purpose, Refusal, Report, Role, SyncAnswer, Update,
 };

@@ -2,8 +2,8 @@
 //! with the network, the disk, the clock and a gate.
 //!
 //! A [`Node`] is one unit: the licensing server, its backup, or a participant. Its task alone
-//! touches its [`Machine`]; it hears the network, the clock, the gate and whoever asks, one after
-//! another, and never waits for a peer.
+//! touches its [`Machine`](crate::pool::Machine); it hears the network, the clock, the gate and
+//! whoever asks, one after another, and never waits for a peer.
 //!
 //! # Durability
 //!
@@ -38,10 +38,10 @@
 
 mod clock;
 mod draw;
-mod machine;
 mod node;
 mod order;
 mod report;
+mod side;
 mod window;
 mod wires;
 
@@ -50,7 +50,6 @@ use std::io;
 use std::path::PathBuf;
 
 pub use draw::Draw;
-pub use machine::Machine;
 pub use node::{Dial, Node, Parts};
 pub use order::Order;
 pub use report::{About, BackupUnit, Client, Denied, Device, Messages, Network, Pool, Report};

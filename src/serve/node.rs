@@ -13,14 +13,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::clock::Clock;
 use super::draw::{Draw, LOOK};
-use super::machine::{Machine, Side};
 use super::order::Order;
 use super::report::{About, Report};
+use super::side::{Side, hears_of, may_say};
 use super::window::{Asking, Window};
 use super::wires::Wires;
 use super::{Entry, ServeError};
-use crate::net::{Dialer, Event, NetError};
-use crate::pool::{Change, Label, Link, Message, Output};
+use crate::net::{Dialer, Event, NetError, Peer};
+use crate::pool::{Change, Label, Link, Machine, Message, Output};
 use crate::store::Books;
 
 /// Events that are taken together before anything is stored and sent: one wait for the disk serves
@@ -168,17 +168,27 @@ impl Node {
         match event {
             Event::Up(peer) => {
                 self.log(&Entry::Up(peer));
-                self.parts.machine.handle_link(now, (peer, side), Link::Up);
+                self.hear_link((peer, side), Link::Up);
             }
             Event::Down(peer, cause) => {
                 self.log(&Entry::Down(peer, cause));
-                self.parts.machine.handle_link(now, (peer, side), Link::Down);
+                self.hear_link((peer, side), Link::Down);
             }
             Event::Frame(peer, frame) => match Message::decode(&frame) {
-                Ok(message) => machine.handle_message(now, (peer, side), &message),
+                Ok(message) if may_say(peer.role, side, &message) => {
+                    machine.handle_message(now, peer.serial, &message);
+                }
+                Ok(_) => {}
                 Err(error) => machine.handle_garbage(now, peer.serial, error),
             },
             Event::Refused(refused) => self.log(&Entry::Refused(refused)),
+        }
+    }
+
+    fn hear_link(&mut self, (peer, side): (Peer, Side), link: Link) {
+        let machine = &mut self.parts.machine;
+        if hears_of(machine, peer.role, side) {
+            machine.handle_link(self.clock.now(), peer.serial, link);
         }
     }
 
@@ -188,7 +198,13 @@ impl Node {
         match order {
             Order::License { own, membership, size } => {
                 self.parts.draw.publish_own(*own)?;
-                self.parts.machine.set_membership(now, membership, size);
+                if let (Machine::Server(server), Some(size)) = (&mut self.parts.machine, size)
+                    && size != server.settings().size
+                {
+                    // What is sold is what a key can be for, and what is reserved stays as it was.
+                    let _ = server.set_size(now, size);
+                }
+                self.parts.machine.set_membership(now, membership);
             }
             Order::TakeOver { of } => {
                 // The sessions that are there are what has to be moved.
@@ -208,15 +224,14 @@ impl Node {
         if self.backup.as_ref() == Some(told) {
             return Ok(());
         }
-        let now = self.clock.now();
         about.backup_address = Some(told.to_string());
         self.backup = Some(told.clone());
         let dialer = dial(told.as_str())?;
         if let Some(books) = books {
             books.note_backup(told.as_str())?;
         }
-        for peer in wires.dial_backup(dialer) {
-            machine.handle_link(now, peer, Link::Down);
+        for lost in wires.dial_backup(dialer) {
+            self.hear_link(lost, Link::Down);
         }
         Ok(())
     }

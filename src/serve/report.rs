@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::draw::Draw;
-use super::machine::Machine;
 use super::wires::Wires;
 use crate::license::Limit;
-use crate::pool::{BackupId, Denials, PoolUsage, Record, Request, Standing, Tallies};
+use crate::pool::{BackupId, Denials, Machine, PoolUsage, Record, Request, Standing, Tallies};
 
 /// A unit's part in the shared licence at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

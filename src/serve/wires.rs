@@ -5,7 +5,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::machine::Side;
+use super::side::Side;
 use crate::license::key::Serial;
 use crate::net::{Counts, Dialer, Event, Listener, Peer, Role};
 

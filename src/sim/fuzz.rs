@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::network::Machine;
 use super::{LineError, Statement, World, parse};
+use crate::pool::Machine;
 
 /// The most lines that one input carries out.
 const LINES: usize = 200;

@@ -6,10 +6,10 @@ use std::{env, fs};
 
 /// Connections that take some seconds where every token is checked.
 const CONNECTIONS: &str = "100000";
-/// Connections that take a second where nothing is checked.
-const MANY: &str = "2000000";
 /// The same under valgrind.
 const FEW: &str = "20000";
+/// Connections that take a second where nothing is checked.
+const MANY: &str = "2000000";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -127,7 +127,8 @@ fn the_header_is_understood_as_cpp_too() {
         return;
     }
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.cpp");
-    let code = "#define TOLLGATE_INLINE\n#include \"tollgate.h\"\nstatic_assert(sizeof(tg_token) == 8, \"\");\n\
+    let code = "#define TOLLGATE_INLINE\n#include \"tollgate.h\"\n\
+                static_assert(sizeof(tg_token) == 8, \"\");\n\
                 tg_token none() { return TG_NO_TOKEN; }\n";
     fs::write(&source, code).unwrap();
     let mut cpp = Command::new("c++");

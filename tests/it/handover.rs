@@ -17,9 +17,9 @@ use tollgate::net::{
     Backoff, Dial, Dialer, Identity, Limits, Listen, Listener, Peer, Role, Secret,
 };
 use tollgate::pool::{
-    Appetite, Membership, Participant, ParticipantConfig, Server, Settings, Start,
+    Appetite, Machine, Membership, Participant, ParticipantConfig, Server, Settings, Start,
 };
-use tollgate::serve::{About, Draw, Machine, Node, Parts, Report, Wires, ask};
+use tollgate::serve::{About, Draw, Node, Parts, Report, Wires, ask};
 use tollgate::store::Books;
 
 /// Sessions of the pool, and of each participant's own licence.

@@ -1,7 +1,7 @@
 //! What holds after every step, and at the end.
 
-use tollgate::pool::{Record, Server, Standing};
-use tollgate::sim::network::{Machine, Network, Node, Role};
+use tollgate::pool::{Machine, Record, Server, Standing};
+use tollgate::sim::network::{Network, Node, Role};
 
 use crate::script::{Setup, cap_of};
 

@@ -8,10 +8,10 @@ use tollgate::license::key::Serial;
 use tollgate::license::{GroupMode, RunningLicense, Unit};
 use tollgate::pool::{
     Allotment, Appetite, Backup, BackupId, BackupState, Budget, Change, Event, FULL_BUDGET, HOLD,
-    Ineligible, Link, Membership, Message, Output, Participant, ParticipantConfig, Reason, Record,
-    Refusal, Request, Server, Settings, SettingsError, Severity, Start,
+    Ineligible, Link, Machine, Membership, Message, Output, Participant, ParticipantConfig, Reason,
+    Record, Refusal, Request, Server, Settings, SettingsError, Severity, Start,
 };
-use tollgate::sim::network::{Machine, Role};
+use tollgate::sim::network::{Role, tell_link};
 
 use crate::units::serial_of;
 
@@ -119,7 +119,7 @@ impl Lab {
             if both && at != peer && (peer <= B || at == S) {
                 let now = self.now;
                 let machine = self.machines[at].as_mut().expect("as set up");
-                machine.handle_link(now, (serial_of(peer), &role(peer)), link);
+                tell_link(machine, now, (serial_of(peer), &role(peer)), link);
                 self.settle();
             }
         }
@@ -131,7 +131,7 @@ impl Lab {
             if self.machines[peer].is_some() && place <= B {
                 let now = self.now;
                 let it = self.machines[peer].as_mut().expect("as set up");
-                it.handle_link(now, (serial_of(place), &role(place)), Link::Down);
+                tell_link(it, now, (serial_of(place), &role(place)), Link::Down);
             }
         }
         self.settle();
@@ -636,7 +636,7 @@ fn the_days_of_a_backup_are_right_at_every_moment() {
         lab.advance(SECOND);
         let machine = lab.machines[B].as_mut().expect("as set up");
         for link in [Link::Up, Link::Down] {
-            machine.handle_link(lab.now, (serial_of(S), &role(S)), link);
+            tell_link(machine, lab.now, (serial_of(S), &role(S)), link);
         }
         lab.settle();
     }

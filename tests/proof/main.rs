@@ -11,6 +11,8 @@ mod counters;
 mod gates;
 mod handover;
 mod history;
+#[path = "../../src/sim/network/random.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the simulation draws in more ways")]
 mod random;
 mod soak;
 

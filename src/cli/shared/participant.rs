@@ -12,8 +12,8 @@ use super::server::{IdentityArgs, listen};
 use super::watch::Standing;
 use crate::cli::Failure;
 use crate::net::{Backoff, Dial, Dialer, Fingerprint, Limits, Listen, PORT, Peer, Role, Secret};
-use crate::pool::{Backup, Membership, Participant};
-use crate::serve::{self, About, Machine, Wires};
+use crate::pool::{Backup, Machine, Membership, Participant};
+use crate::serve::{self, About, Wires};
 use crate::store::Device;
 
 /// Free sessions with fewer of which a participant asks for more. What is admitted within one

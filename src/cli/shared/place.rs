@@ -27,8 +27,8 @@ use crate::gate::Gate;
 use crate::license::GroupMode;
 use crate::license::key::Serial;
 use crate::net::{Backoff, PORT, Secret};
-use crate::pool::{Appetite, Label, Membership, ParticipantConfig};
-use crate::serve::{About, Dial, Draw, Machine, Node, Order, Parts, Wires};
+use crate::pool::{Appetite, Label, Machine, Membership, ParticipantConfig};
+use crate::serve::{About, Dial, Draw, Node, Order, Parts, Wires};
 use crate::store::{Books, Device, Kept, StoreError};
 
 /// How often a unit on standby looks whether it is needed.

@@ -15,8 +15,8 @@ use crate::cli::Failure;
 use crate::cli::unit::split;
 use crate::license::key::Serial;
 use crate::net::{Identity, Limits, Listen, Listener, NetError, PORT, Peer, Role};
-use crate::pool::{Allotment, BackupId, Membership, Server, Settings, Start};
-use crate::serve::{About, Machine, Wires};
+use crate::pool::{Allotment, BackupId, Machine, Membership, Server, Settings, Start};
+use crate::serve::{About, Wires};
 use crate::store::Device;
 
 /// Runs the shared licensing server on the unit that `--state` names.

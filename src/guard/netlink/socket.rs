@@ -222,7 +222,7 @@ impl std::fmt::Debug for Events {
 
 impl Events {
     /// Listens to ends, and to `beginnings` where that is said, with room for `buffer` bytes of
-    /// events. The kernel tells what nobody listens to in no time.
+    /// events. The kernel makes no message of what nobody listens to.
     ///
     /// # Errors
     ///

@@ -97,6 +97,60 @@ async fn allows(gate: &Gate, sessions: u32) {
     timeout(Duration::from_secs(60), reached).await.expect("a licence for so many sessions");
 }
 
+/// A participant that holds `held` shared sessions, as its machine and its gate have it; nobody is
+/// at the other end.
+fn holder(folder: &Path, held: u32) -> (Node, Gate) {
+    let me = peer(Role::Participant, "JMX0912K042");
+    let license = RunningLicense::of(&unit(Feature::SharedParticipant, Value::Enabled));
+    let membership = Membership::participant(&license).unwrap();
+    let appetite = Appetite { ahead: 0, keep: 0 };
+    let config = ParticipantConfig { appetite, ..own(me, membership) };
+    let mut machine = Machine::Participant(Box::new(Participant::new(Duration::ZERO, config)));
+    let unit = unit(Feature::SharedServer, Value::Count(500));
+    let membership = Membership::server(&unit, &RunningLicense::of(&unit)).unwrap();
+    let serial = "JMX0912K041".parse().unwrap();
+    let own = own(peer(Role::Server, "JMX0912K041"), membership);
+    let settings = Settings::new(500).unwrap();
+    let server = Server::start(Duration::ZERO, Start::Return, own, settings, []).unwrap();
+    let mut server = Machine::Server(Box::new(server));
+    let (now, gate) = (Duration::ZERO, Gate::new(license.clone()));
+    let mut draw = Draw::new(gate.clone(), license).unwrap();
+    machine.handle_link(now, serial, Link::Up);
+    machine.set_demand(now, 25 + held);
+    loop {
+        let (asked, answered) = (machine.poll(), server.poll());
+        if asked.is_none() && answered.is_none() {
+            break;
+        }
+        match asked {
+            Some(Output::Send { message, .. }) => server.handle_message(now, me.serial, &message),
+            Some(Output::Publish { sessions }) => draw.publish(sessions).unwrap(),
+            _ => {}
+        }
+        if let Some(Output::Send { message, .. }) = answered {
+            machine.handle_message(now, serial, &message);
+        }
+    }
+    assert_eq!(machine.own().held(), held);
+    (node(folder, me, machine, Wires::new(None, Vec::new()), draw), gate)
+}
+
+/// Between a look at the gate and what comes of it more may be admitted: that stays.
+#[tokio::test]
+async fn nothing_is_given_back_that_was_admitted_after_the_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut node, gate) = holder(folder.path(), 100);
+    let mut worker = gate.worker();
+    let looked = node.parts.draw.demand(Instant::now());
+    let held: Vec<_> = (0..60).map(|_| worker.admit(Kind::Anyconnect).unwrap()).collect();
+    // 35 more than its own 25, of which shared sessions come in fifties.
+    assert_eq!((looked, node.give_up(looked).unwrap()), (0, 60));
+    assert_eq!(gate.license().limit(Limit::Anyconnect).value(), Value::Count(75));
+    held.into_iter().for_each(|token| worker.release(token));
+    assert_eq!(node.give_up(0).unwrap(), 0);
+    assert_eq!(gate.license().limit(Limit::Anyconnect).value(), Value::Count(25));
+}
+
 /// A grant is told when it is on the disk and not before; and the gate admits it when it is told.
 #[tokio::test]
 async fn nothing_is_told_before_it_is_stored() {

@@ -13,13 +13,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
-pub use node::{Disk, Machine, NewNode, Node, Role};
+pub use node::{Disk, NewNode, Node, Role, tell_link};
 pub use random::Random;
 
 use crate::license::key::Serial;
 use crate::pool::{
-    Appetite, BackupState, Event, Link, MAX_MESSAGE, Membership, Message, Output, Settings,
-    SettingsError, Start,
+    Appetite, BackupState, Event, Link, MAX_MESSAGE, Machine, Membership, Message, Output,
+    Settings, SettingsError, Start,
 };
 
 /// The place of a unit in the network, in the order in which they were added.
@@ -393,7 +393,7 @@ impl Network {
 
     fn tell(&mut self, at: Place, peer: Place, link: Link) {
         let (serial, role) = (self.nodes[peer].serial, self.nodes[peer].role.clone());
-        self.with(at, |machine, now| machine.handle_link(now, (serial, &role), link));
+        self.with(at, |machine, now| tell_link(machine, now, (serial, &role), link));
     }
 
     /// Has a machine handle something, and does what it says.

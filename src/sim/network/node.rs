@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::license::key::Serial;
 use crate::pool::{
-    Appetite, Backup, BackupState, Change, Label, Link, Membership, Message, Output, Participant,
+    Appetite, Backup, BackupState, Change, Label, Link, Machine, Membership, Participant,
     ParticipantConfig, Record, Server, Settings, SettingsError, Start,
 };
 
@@ -33,91 +33,21 @@ impl Disk {
     }
 }
 
-/// The three machines behind one face.
-#[derive(Clone, Debug)]
-pub enum Machine {
-    /// The licensing server.
-    Server(Box<Server>),
-    /// A participant that serves while the server is down.
-    Backup(Box<Backup>),
-    /// A participant.
-    Participant(Box<Participant>),
-}
-
-/// Calls the same function of whichever machine it is.
-macro_rules! each {
-    ($machine:expr, $it:ident => $call:expr) => {
-        match $machine {
-            Machine::Server($it) => $call,
-            Machine::Backup($it) => $call,
-            Machine::Participant($it) => $call,
+/// Tells a machine that the link to a peer in this role changed, where it is told: a server hears
+/// it of its backup, a backup of its server, a participant of both.
+pub fn tell_link(
+    machine: &mut Machine,
+    now: Duration,
+    (serial, role): (Serial, &Role),
+    link: Link,
+) {
+    match (&machine, role) {
+        (Machine::Server(_), _)
+        | (Machine::Backup(_), Role::Server(_))
+        | (Machine::Participant(_), Role::Server(_) | Role::Backup) => {
+            machine.handle_link(now, serial, link);
         }
-    };
-}
-
-impl Machine {
-    /// Its part as a participant.
-    pub fn own(&self) -> &Participant {
-        match self {
-            Self::Server(it) => it.own(),
-            Self::Backup(it) => it.own(),
-            Self::Participant(it) => it,
-        }
-    }
-
-    /// The next thing to do for the caller.
-    pub fn poll(&mut self) -> Option<Output> {
-        each!(self, it => it.poll())
-    }
-
-    /// When something is due at the latest.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        each!(self, it => it.next_timeout())
-    }
-
-    /// Time passed.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        each!(self, it => it.handle_timeout(now));
-    }
-
-    /// A message came.
-    pub fn handle_message(&mut self, now: Duration, from: Serial, message: &Message) {
-        each!(self, it => it.handle_message(now, from, message));
-    }
-
-    /// So many sessions are needed.
-    pub fn set_demand(&mut self, now: Duration, sessions: u32) {
-        each!(self, it => it.set_demand(now, sessions));
-    }
-
-    /// A link changed. A server hears it of its backup, a backup of its server, a participant of
-    /// both.
-    pub fn handle_link(&mut self, now: Duration, (serial, role): (Serial, &Role), link: Link) {
-        match (self, role) {
-            (Self::Server(it), _) => it.handle_link(now, serial, link),
-            (Self::Backup(it), Role::Server(_)) => it.handle_link(now, serial, link),
-            (Self::Participant(it), Role::Server(_) | Role::Backup) => {
-                it.handle_link(now, serial, link);
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn set_membership(&mut self, now: Duration, membership: Membership) {
-        each!(self, it => it.set_membership(now, membership));
-    }
-
-    /// It has the place of the unit with this ID in their pair.
-    pub(super) fn take_over(&mut self, now: Duration, of: Serial) {
-        each!(self, it => it.take_over(now, of));
-    }
-
-    /// It holds nothing from now on.
-    pub(super) fn stand_by(&mut self, now: Duration) {
-        match self {
-            Self::Participant(participant) => participant.stand_by(now),
-            other => other.set_demand(now, 0),
-        }
+        _ => {}
     }
 }
 

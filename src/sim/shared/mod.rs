@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Answer;
-use super::network::{Machine, Network, NewNode, Place, Role};
+use super::network::{Network, NewNode, Place, Role};
 use super::statement::{NewParticipant, NewServer};
 use super::words::{LineError, in_words};
 use super::world::World;
 use crate::license::{GroupMode, check_secret};
-use crate::pool::{Allotment, Appetite, BackupId, Ineligible, Membership, Settings, SettingsError};
+use crate::pool::{
+    Allotment, Appetite, BackupId, Ineligible, Machine, Membership, Settings, SettingsError,
+};
 
 /// The most refreshes that one `advance` takes.
 const REFRESHES: u64 = 100_000_000;

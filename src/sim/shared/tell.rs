@@ -2,9 +2,8 @@
 
 use serde_json::{Map, json};
 
-use crate::pool::{BackupState, Participant, PoolUsage, Record};
+use crate::pool::{BackupState, Machine, Participant, PoolUsage, Record};
 use crate::sim::Answer;
-use crate::sim::network::Machine;
 use crate::sim::statement::{Expectation, FIGURES, Figure};
 use crate::sim::words::{LineError, in_words};
 use crate::sim::world::World;
