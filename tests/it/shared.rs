@@ -419,14 +419,17 @@ fn the_standby_of_a_pair_of_backups_counts_on_and_is_known() {
     let at = free_address();
     let of = ["--backup", &at, "--backup-id", serial(1), "--ha-backup-id", serial(2)];
     let server = site.server("127.0.0.1:0", &of);
-    let args = ["participant", "--server", &server, "--as-backup", "--listen", &at];
+    let args =
+        ["participant", "--server", &server, "--as-backup", "--listen", &at, "--load", "60"];
     site.start("backup", &args);
     site.start_mate("backup.JMX0912K043", "backup", 2, &args);
     let branch = ["participant", "--server", &server, "--load", "120"];
     site.start("branch", &branch);
+    // The branch has 150. Of the pair's own licences there are 50, so it has one step.
     let copied =
-        |site: &Site| site.ask("backup").and_then(|it| it.pool).is_some_and(|it| it.granted == 150);
+        |site: &Site| site.ask("backup").and_then(|it| it.pool).is_some_and(|it| it.granted == 200);
     site.wait("the backup knows", copied);
+    assert_eq!(site.holds("backup"), 50);
 
     site.kill("server");
     site.wait("the backup serves", |site| site.is_served_by("branch", 1));
@@ -437,6 +440,8 @@ fn the_standby_of_a_pair_of_backups_counts_on_and_is_known() {
     });
     let left = |site: &Site, name| site.ask(name).and_then(|it| it.seconds_to_serve);
     let before = left(&site, "backup").unwrap();
+    // As far as the next one knows, the unit that was active is cut off and has them too.
+    site.may_be_exceeded = 50;
     site.kill("backup");
     site.says("backup.JMX0912K043");
     site.wait("its standby serves", |site| site.is_served_by("branch", 2));
@@ -444,6 +449,12 @@ fn the_standby_of_a_pair_of_backups_counts_on_and_is_known() {
     // What is stored is by the minute. A backup that knew nothing of it could not serve at all.
     assert!(after <= before + 60, "{after} after {before}");
     assert_eq!(site.holds("branch"), 150);
+
+    // What the first one had as a participant has moved, and is not granted twice.
+    site.wait("its sessions moved", |site| site.holds("backup.JMX0912K043") == 50);
+    let clients = site.ask("backup.JMX0912K043").unwrap().clients;
+    let granted = |unit| clients.iter().find(|it| it.serial == unit).map_or(0, |it| it.granted);
+    assert_eq!([1, 2, 3].map(|unit| granted(serial(unit))), [0, 50, 150]);
 }
 
 /// A key that is entered while the unit runs is in force at once; what takes its part away ends it in

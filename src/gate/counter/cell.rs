@@ -326,6 +326,8 @@ impl Cell {
     /// None where the cell is past that epoch, so that the caller is late.
     pub(super) fn shut(&self, epoch: u64, sizes: Sizes) -> Option<bool> {
         // Acquire: partner is the Release of `open` and of the closers.
+        // A late helper, which finds the cell past the epoch, then finds the word past it as well.
+        // loom: a_helper_that_is_late_leaves_the_next_epoch_alone
         let mut door = self.door.load(Ordering::Acquire);
         loop {
             let next = if door.is_of(epoch) && door.is_open() {
