@@ -178,13 +178,12 @@ fn curve<C: Contestant>(site: &Site, threads: usize, samples: u64) -> Curve {
 fn warn(threads: &[usize], site: &Site) {
     let cores = site.cores.count();
     if let Some(most) = threads.iter().max().filter(|most| **most > cores) {
-        eprintln!(
-            "tollgate: note: {most} threads on {cores} processors take turns; \
-             their figures contain the waiting"
-        );
+        text::note(&format_args!(
+            "{most} threads on {cores} processors take turns; their figures contain the waiting"
+        ));
     }
     if cfg!(debug_assertions) {
-        eprintln!("tollgate: note: this is a debug build; only a release build's figures count");
+        text::note(&"this is a debug build; only a release build's figures count");
     }
 }
 

@@ -1,11 +1,12 @@
 //! How a command ends when it does not end well.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
+use super::text;
 use crate::catalogue::{LookupError, ReleaseError, UnknownFeature, UnknownValue};
 use crate::license::UnitError;
 use crate::license::failover::Mismatch;
@@ -82,17 +83,15 @@ fn usage(error: &clap::Error) -> ExitCode {
             ExitCode::from(2)
         }
         // What clap renders begins with `error: `.
-        _ => write_error(&error.render(), 2),
+        _ => {
+            text::tell(&format_args!("tollgate: {}", error.render().to_string().trim_end()));
+            ExitCode::from(2)
+        }
     }
 }
 
 fn say(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
-    write_error(&format_args!("error: {error}\n"), status)
-}
-
-fn write_error(text: &dyn std::fmt::Display, status: u8) -> ExitCode {
-    // Nothing can be told to somebody whose standard error is closed.
-    let _ = write!(io::stderr(), "tollgate: {text}");
+    text::tell(&format_args!("tollgate: error: {error}"));
     ExitCode::from(status)
 }
 

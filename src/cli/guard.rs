@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use crossbeam_channel::{Sender, bounded};
 use ipnet::IpNet;
 use serde_json::{Map, Value as Json, json};
 use tabled::builder::Builder;
@@ -22,10 +24,14 @@ use super::unit::{LicenceArgs, ShippedArgs, warn_of_cuts};
 use crate::capture::{FiveTuple, Zones};
 use crate::gate::Usage;
 use crate::guard::{
-    self, Config, Ended, GuardError, Licensed, Line, Notice, Packets, Reserve, ReserveError, Rules,
-    Settings, Status, Tally,
+    self, Config, Ended, GuardError, Licensed, Line, Notice, Packets, Reserve, Rules, Settings,
+    Signals, Status, Tally,
 };
 use crate::license::RunningLicense;
+
+/// Notices on their way to whoever reads them. Beyond this they are counted: no connection waits for
+/// a terminal.
+const NOTICES: usize = 4_096;
 
 /// Ask the gate for each new connection that this machine forwards (Linux, root)
 ///
@@ -36,7 +42,11 @@ use crate::license::RunningLicense;
 /// and SIGINT end it and print what was in use.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-#[command(group(clap::ArgGroup::new("failing").args(["fail_open", "fail_closed"])))]
+#[command(
+    group(clap::ArgGroup::new("failing").args(["fail_open", "fail_closed"])),
+    group(clap::ArgGroup::new("dropping").args(["observe", "fail_closed"])),
+    group(clap::ArgGroup::new("rules").args(["install_rules", "print_rules"])),
+)]
 pub(super) struct Guard {
     /// The queue, or the first and the last of several: a thread and a worker each
     #[arg(long, value_name = "FIRST[-LAST]", default_value = "0")]
@@ -45,10 +55,10 @@ pub(super) struct Guard {
     #[arg(long)]
     model: Option<String>,
     /// The tier: base or security-plus [default: base]
-    #[arg(long, requires = "model")]
+    #[arg(long)]
     tier: Option<String>,
     /// The guide: 9.1 or pak [default: 9.1 where it describes the model]
-    #[arg(long, requires = "model")]
+    #[arg(long)]
     guide: Option<String>,
     #[command(flatten)]
     more: LicenceArgs,
@@ -56,7 +66,7 @@ pub(super) struct Guard {
     #[arg(long, value_name = "CIDR")]
     inside: Vec<IpNet>,
     /// The unit has no default route: hosts on all interfaces of an ASA 5505 count
-    #[arg(long, requires = "model")]
+    #[arg(long)]
     no_default_route: bool,
     /// Let connections pass that nobody can judge: no guard runs, or a queue is full
     #[arg(long)]
@@ -64,7 +74,8 @@ pub(super) struct Guard {
     /// Drop the packets of connections that nobody can judge; this is the default
     #[arg(long)]
     fail_closed: bool,
-    /// Drop nothing: count what would have been refused, and by how much the limits were exceeded
+    /// Drop nothing: count what would have been refused, and by how much the limits were exceeded;
+    /// with it goes --fail-open
     #[arg(long)]
     observe: bool,
     /// Keep units of the connection limit for connections to a port, for instance 22/tcp=5
@@ -74,7 +85,7 @@ pub(super) struct Guard {
     #[arg(long)]
     install_rules: bool,
     /// Print the rules that bring new connections to the queues, and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     print_rules: bool,
     #[command(flatten)]
     tuning: Tuning,
@@ -103,11 +114,21 @@ struct Tuning {
     #[arg(long, value_name = "LINES", default_value_t = 10)]
     log_rate: u32,
     /// The most packets that wait in each queue
-    #[arg(long, value_name = "PACKETS", default_value_t = 16_384)]
+    #[arg(
+        long,
+        value_name = "PACKETS",
+        default_value_t = 16_384,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     queue_length: u32,
-    /// Room for what conntrack tells, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 32 << 20)]
-    event_buffer: usize,
+    /// Room for what conntrack tells, in bytes, up to 1 GiB
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 32 << 20,
+        value_parser = clap::value_parser!(u32).range(4_096..=1 << 30)
+    )]
+    event_buffer: u32,
 }
 
 /// `0` or `0-3`.
@@ -132,25 +153,27 @@ impl FromStr for Queues {
 
 impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<ReserveError> for Failure {
-    fn from(error: ReserveError) -> Self {
-        Self::NotUnderstood(error.to_string())
+        match error {
+            GuardError::Reserves(why) => Self::NotUnderstood(why.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
 impl Guard {
     pub(super) fn run(&self, state: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
         let Queues(queues) = &self.queue;
-        if self.print_rules {
-            return Ok(write!(out, "{}", Rules::new(queues.clone(), self.fail_open))?);
-        }
         let config = self.config(state);
+        if self.print_rules {
+            if state.is_some() || self.describes() {
+                self.licence(state)?;
+            }
+            return Ok(write!(out, "{}", Rules::new(queues.clone(), config.fail_open))?);
+        }
+        let signals = Signals::block()?;
         if self.accept_everything {
-            let packets = guard::accept_everything(&config, || eprintln!("tollgate: ready"))?;
+            let ready = || text::tell(&"tollgate: ready");
+            let packets = guard::accept_everything(&signals, &config, ready)?;
             return Ok(writeln!(out, "{} packets", packets.judged)?);
         }
         let license = self.licence(state)?.license;
@@ -165,16 +188,31 @@ impl Guard {
             observe: self.observe,
         };
         let read = || self.licence(state).map_err(Failure::why);
-        let mut written = Ok(());
-        let ended = guard::run(&config, settings, read, &mut |notice| match notice {
-            Notice::Status(status) if self.json => {
-                let line = json::print(out, &report(status, None)).and_then(|()| out.flush());
-                written = std::mem::replace(&mut written, Ok(())).and(line);
+        let (sender, notices) = bounded(NOTICES);
+        let Ended { status, license, audit } = thread::scope(|scope| {
+            let guard = scope.spawn(|| {
+                let mut desk = Desk { sender, unread: 0 };
+                guard::run(&signals, &config, settings, read, &mut |notice| desk.hand_on(notice))
+            });
+            let mut written = Ok(());
+            for notice in notices {
+                match notice {
+                    Told::Notice(Notice::Status(status)) if self.json && written.is_ok() => {
+                        written =
+                            json::print(out, &report(&status, None)).and_then(|()| out.flush());
+                    }
+                    Told::Notice(Notice::Status(_)) if self.json => {}
+                    Told::Notice(notice) => text::tell(&format_args!("tollgate: {notice}")),
+                    Told::Unread(lines) => {
+                        text::tell(&format_args!(
+                            "tollgate: {lines} lines that nobody read in time"
+                        ));
+                    }
+                }
             }
-            notice => eprintln!("tollgate: {notice}"),
+            let ended = guard.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            written.map_err(Failure::from).and(ended.map_err(Failure::from))
         })?;
-        written?;
-        let Ended { status, license, audit } = ended;
         if self.json {
             json::print(out, &report(&status, Some(&license)))?;
         } else {
@@ -187,9 +225,10 @@ impl Guard {
         let Queues(queues) = &self.queue;
         Config {
             queues: queues.clone(),
-            fail_open: self.fail_open,
+            // Who observes drops nothing, whatever happens.
+            fail_open: self.fail_open || self.observe,
             queue_length: self.tuning.queue_length,
-            event_buffer: self.tuning.event_buffer,
+            event_buffer: self.tuning.event_buffer as usize,
             reconcile: Duration::from_secs(self.tuning.reconcile.into()),
             status: Duration::from_secs(self.tuning.status.into()),
             refusals: self.tuning.log_rate,
@@ -198,13 +237,19 @@ impl Guard {
         }
     }
 
+    /// Whether the command line describes a unit.
+    fn describes(&self) -> bool {
+        let names = [&self.model, &self.tier, &self.guide];
+        let more = !self.more.is_empty() || self.no_default_route;
+        names.iter().any(|name| name.is_some()) || more
+    }
+
     /// What is in force, by the unit's file or by what the command line describes.
     fn licence(&self, state: Option<&Path>) -> Result<Licensed, Failure> {
-        let describes = self.model.is_some() || !self.more.is_empty();
         match (state, &self.model) {
-            (Some(_), _) if describes => Err(Failure::NotUnderstood(
-                "`--state` names a unit with its licences and settings; `--model`, `--add` and \
-                 `--set` describe another"
+            (Some(_), _) if self.describes() => Err(Failure::NotUnderstood(
+                "`--state` names a unit with its licences and settings; `--model`, `--tier`, \
+                 `--guide`, `--add`, `--set` and `--no-default-route` describe another"
                     .to_owned(),
             )),
             (None, None) => Err(Failure::NotUnderstood(
@@ -224,6 +269,30 @@ impl Guard {
                 }
                 Ok(Licensed { license: RunningLicense::of(&unit), changes_in: None })
             }
+        }
+    }
+}
+
+/// What the guard's thread hands to the one that writes.
+enum Told {
+    Notice(Notice),
+    /// So many found no room.
+    Unread(u64),
+}
+
+/// Hands notices on, and waits for nobody.
+struct Desk {
+    sender: Sender<Told>,
+    unread: u64,
+}
+
+impl Desk {
+    fn hand_on(&mut self, notice: &Notice) {
+        if self.unread > 0 && self.sender.try_send(Told::Unread(self.unread)).is_ok() {
+            self.unread = 0;
+        }
+        if self.sender.try_send(Told::Notice(notice.clone())).is_err() {
+            self.unread += 1;
         }
     }
 }

@@ -1,9 +1,23 @@
 //! What the subcommands have in common in text.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use tabled::Table;
 use tabled::settings::{Padding, Style};
+
+/// Tells a line on standard error.
+///
+/// It is one write, so that lines of several processes in one terminal do not mix. Nothing can be
+/// told to somebody whose standard error is closed.
+pub(super) fn tell(line: &dyn Display) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Tells what is worth knowing and is no error.
+pub(super) fn note(what: &dyn Display) {
+    tell(&format_args!("tollgate: note: {what}"));
+}
 
 /// Prints a table in plain ASCII: columns two blanks apart, a line under the heads.
 pub(super) fn print_table(out: &mut impl Write, table: &mut Table) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, text};
 use crate::catalogue::{self, Entry, Feature, LookupError, Value};
 use crate::license::{RunningLicense, Unit};
 
@@ -86,10 +86,8 @@ impl LicenceArgs {
 /// What was bought beyond the platform, as a person is told.
 pub(super) fn warn_of_cuts(license: &RunningLicense) {
     for (feature, bought, left) in license.cuts() {
-        eprintln!(
-            "tollgate: note: `{feature}={bought}` is beyond {}; cut to {left}",
-            license.entry()
-        );
+        let entry = license.entry();
+        text::note(&format_args!("`{feature}={bought}` is beyond {entry}; cut to {left}"));
     }
 }
 

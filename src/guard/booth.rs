@@ -195,6 +195,8 @@ impl Booth {
         self.gate.publish(license.clone())?;
         till.license = license;
         if let Some(demand) = &self.demand {
+            // It allows everything; which hosts count is by the licence.
+            demand.publish(till.license.clone().without_limits())?;
             till.note_overruns(demand);
         }
         Ok(())

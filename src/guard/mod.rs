@@ -39,9 +39,9 @@ pub use flow::{Dump, End, Flow, GRACE, Key, Millis, Swept, Units};
 pub use keeper::{Identity, Keeper, Tally};
 pub use netlink::{Entry, Event};
 pub use notice::{Notice, Packets, Refused, Status};
-pub use reserve::{Reserve, ReserveError};
+pub use reserve::{RESERVES, Reserve, ReserveError};
 pub use rules::{RuleError, Rules};
 #[doc(hidden)]
 pub use run::accept_everything;
-pub use run::{Config, Ended, GuardError, Licensed, run};
+pub use run::{Config, Ended, GuardError, Licensed, Signals, run};
 pub use scope::Scope;

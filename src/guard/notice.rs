@@ -38,6 +38,10 @@ pub enum Notice {
     },
     /// The kernel had more news than there was room for.
     Overflow,
+    /// Conntrack's table could not be compared: it is tried again soon.
+    NotCompared(String),
+    /// The guard fails, and its rules stay, so that nothing passes unjudged.
+    RulesStay,
     /// A dump of conntrack's table differed from what was counted, which has been put right.
     Drift {
         /// Connections that it differed in.
@@ -174,6 +178,11 @@ impl fmt::Display for Notice {
                 write!(f, "{reserved} units are reserved of {allowed}: nothing else is admitted")
             }
             Self::Overflow => f.write_str("conntrack had more news than there was room for"),
+            Self::NotCompared(why) => write!(f, "conntrack's table was not compared: {why}"),
+            Self::RulesStay => f.write_str(
+                "the rules stay, and no new connection passes: start a guard with \
+                 --install-rules, which takes them over, or remove them",
+            ),
             Self::Drift { connections } => {
                 write!(f, "{connections} connections differed from conntrack's table; put right")
             }

@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use etherparse::{Ipv4HeaderSlice, ip_number};
 
 use super::booth::{Answer, Clerk};
 use super::flow::Millis;
@@ -12,7 +13,7 @@ use super::keeper::Identity;
 use super::netlink::{Buffers, Queue, Queued, Received};
 use super::notice::{Packets, Refused};
 use super::run::GuardError;
-use crate::capture::{self, LinkType, SkipReason};
+use crate::capture::{self, FiveTuple, LinkType, SkipReason};
 
 /// A thread tells what it has seen after so many packets, or when there are none.
 const TELL_AFTER: u64 = 256;
@@ -83,8 +84,9 @@ pub(super) fn serve(mut post: Post) -> io::Result<()> {
 
 impl Desk {
     fn judge(&mut self, packet: &Queued, now: Millis, seen: &mut Packets) -> bool {
-        let tuple = match capture::parse(LinkType::Ip, packet.payload).1 {
-            Ok(packet) => packet.tuple,
+        let read = || capture::parse(LinkType::Ip, packet.payload).1.map(|packet| packet.tuple);
+        let tuple = match by_addresses(packet.payload).map_or_else(read, Ok) {
+            Ok(tuple) => tuple,
             // They belong to a connection that was asked for, or to none.
             Err(
                 SkipReason::IcmpError
@@ -113,6 +115,20 @@ impl Desk {
         }
         answer.passes()
     }
+}
+
+/// Who talks to whom in IGMP and in IPv4's AH: connections of conntrack's by their addresses. To
+/// whoever reads a capture the first is no connection, and the second is what it carries.
+fn by_addresses(packet: &[u8]) -> Option<FiveTuple> {
+    let header = Ipv4HeaderSlice::from_slice(packet).ok()?;
+    let protocol = header.protocol();
+    matches!(protocol, ip_number::IGMP | ip_number::AUTH).then(|| FiveTuple {
+        protocol: protocol.0,
+        source: header.source_addr().into(),
+        destination: header.destination_addr().into(),
+        source_port: 0,
+        destination_port: 0,
+    })
 }
 
 /// The threads of the queues.
@@ -159,4 +175,33 @@ impl Threads {
 /// Milliseconds since the guard began.
 pub(super) fn millis_since(start: Instant) -> Millis {
     Millis::try_from(start.elapsed().as_millis()).unwrap_or(Millis::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::PacketBuilder;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_ports_is_told_by_its_addresses_as_conntrack_does() {
+        let packet = |protocol| {
+            let mut bytes = Vec::new();
+            let ip = PacketBuilder::ipv4([10, 0, 0, 2], [192, 0, 2, 1], 64);
+            // An authentication header with TCP in it, or what would be one.
+            let content =
+                [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+            ip.write(&mut bytes, protocol, &content).unwrap();
+            bytes
+        };
+        for protocol in [ip_number::IGMP, ip_number::AUTH] {
+            let named = by_addresses(&packet(protocol)).unwrap();
+            assert_eq!(named.protocol, protocol.0);
+            assert_eq!(named.source.to_string(), "10.0.0.2");
+            assert_eq!(named.destination.to_string(), "192.0.2.1");
+            assert_eq!((named.source_port, named.destination_port), (0, 0));
+        }
+        assert_eq!(by_addresses(&packet(ip_number::GRE)), None);
+        assert_eq!(by_addresses(&[]), None);
+    }
 }

@@ -25,10 +25,41 @@ impl Reserve {
     }
 }
 
-/// Why a text is no reserve.
+/// The most reserves that a guard keeps.
+pub const RESERVES: usize = 64;
+
+/// Why a reserve is none.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a reserve is PORT/PROTOCOL=UNITS with tcp, udp or sctp, such as 22/tcp=5; not `{0}`")]
-pub struct ReserveError(String);
+#[non_exhaustive]
+pub enum ReserveError {
+    /// The text is not of its form.
+    #[error("a reserve is PORT/PROTOCOL=UNITS with tcp, udp or sctp, such as 22/tcp=5; not `{0}`")]
+    Form(String),
+    /// Two are for the same connections: the units of the second could never be used.
+    #[error("`{0}` and `{1}` are for the same connections; give one with the units of both")]
+    Twice(Reserve, Reserve),
+    /// There are too many.
+    #[error("at most {RESERVES} reserves, not {0}")]
+    Many(usize),
+}
+
+/// Whether a guard can keep these reserves together.
+///
+/// # Errors
+///
+/// Where two are for the same connections, or there are more than [`RESERVES`].
+pub(super) fn check(reserves: &[Reserve]) -> Result<(), ReserveError> {
+    if reserves.len() > RESERVES {
+        return Err(ReserveError::Many(reserves.len()));
+    }
+    for (nth, one) in reserves.iter().enumerate() {
+        let same = |other: &&Reserve| (other.port, other.protocol) == (one.port, one.protocol);
+        if let Some(other) = reserves[..nth].iter().find(same) {
+            return Err(ReserveError::Twice(*other, *one));
+        }
+    }
+    Ok(())
+}
 
 impl FromStr for Reserve {
     type Err = ReserveError;
@@ -46,7 +77,7 @@ impl FromStr for Reserve {
             let (port, units) = (port.parse().ok()?, units.parse().ok()?);
             (port > 0 && units > 0).then_some(Self { port, protocol, units })
         };
-        read().ok_or_else(|| ReserveError(text.to_owned()))
+        read().ok_or_else(|| ReserveError::Form(text.to_owned()))
     }
 }
 
@@ -76,5 +107,19 @@ mod tests {
             let error = text.parse::<Reserve>().unwrap_err();
             assert!(error.to_string().ends_with(&format!("not `{text}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn reserves_are_for_different_connections() {
+        let read = |texts: &[&str]| texts.iter().map(|it| it.parse().unwrap()).collect::<Vec<_>>();
+        assert_eq!(check(&read(&["22/tcp=5", "22/udp=5", "23/tcp=5"])), Ok(()));
+        let error = check(&read(&["22/tcp=5", "53/udp=1", "22/tcp=3"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`22/tcp=5` and `22/tcp=3` are for the same connections; give one with the units of both"
+        );
+        let many: Vec<_> = (1..=65).map(|port| Reserve { port, protocol: 6, units: 1 }).collect();
+        assert_eq!(check(&many[..64]), Ok(()));
+        assert_eq!(check(&many), Err(ReserveError::Many(65)));
     }
 }

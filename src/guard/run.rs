@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::SockaddrStorage;
 
 use super::booth::{Booth, Settings};
 use super::due::{Due, LOOK_MS, Watch, millis};
@@ -22,8 +23,9 @@ use super::keeper::{Identity, Keeper};
 use super::netlink::{Events, Queue, QueueOptions, Received, Table};
 use super::notice::{Notice, Packets, Refused, Status};
 use super::queue::{Desk, Judge, Threads, millis_since};
+use super::reserve::{self, ReserveError};
 use super::rules::{RuleError, Rules};
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use crate::capture::FiveTuple;
 use crate::gate::Audit;
 use crate::license::{Limit, RunningLicense};
@@ -102,6 +104,9 @@ pub enum GuardError {
         /// Why.
         source: io::Error,
     },
+    /// What the guard keeps for whom cannot be kept together.
+    #[error(transparent)]
+    Reserves(#[from] ReserveError),
     /// Conntrack could not be asked or heard.
     #[error(
         "cannot hear from conntrack: {0}; a guard needs CAP_NET_ADMIN, and nf_conntrack_netlink"
@@ -124,20 +129,46 @@ fn system(what: &'static str) -> impl Fn(Errno) -> GuardError {
     move |errno| GuardError::System { what, source: errno.into() }
 }
 
+/// SIGHUP, SIGINT and SIGTERM, which a guard reads.
+#[derive(Debug)]
+pub struct Signals(SignalFd);
+
+impl Signals {
+    /// Blocks them for the calling thread and those that it starts from now on, so that no thread is
+    /// interrupted by them.
+    ///
+    /// # Errors
+    ///
+    /// Where the system refuses.
+    pub fn block() -> Result<Self, GuardError> {
+        let mut signals = SigSet::empty();
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+            signals.add(signal);
+        }
+        signals.thread_block().map_err(system("cannot block signals"))?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        SignalFd::with_flags(&signals, flags).map(Self).map_err(system("cannot read signals"))
+    }
+}
+
 /// Guards until SIGTERM or SIGINT: `licence` is asked for what is in force, at the start, on
-/// SIGHUP, and when the file has changed; `tell` is told what an operator is to know. How things
-/// stood at the end.
+/// SIGHUP, and when the file has changed; `tell` is told what an operator is to know, and must not
+/// wait for anybody. How things stood at the end.
+///
+/// Where it fails and what nobody judges is not to pass, the rules that it added stay, as if it had
+/// been killed.
 ///
 /// # Errors
 ///
 /// Where it cannot begin, or a socket fails.
 pub fn run(
+    signals: &Signals,
     config: &Config,
     settings: Settings,
     mut licence: impl FnMut() -> Result<Licensed, String>,
     tell: &mut dyn FnMut(&Notice),
 ) -> Result<Ended, GuardError> {
-    let signals = signals()?;
+    reserve::check(&settings.reserves)?;
     let start = Instant::now();
     let watch = Watch::new(config.watched.clone());
     let Licensed { license, changes_in } = licence().map_err(GuardError::License)?;
@@ -180,13 +211,18 @@ pub fn run(
         && let Err(error) = rules.install()
     {
         // What was added before the one that failed.
-        let _not_there = rules.remove();
+        let _not_there = Rules::remove();
         return Err(error.into());
     }
     let adopted = books.keeper.tally().adopted;
     (books.tell)(&Notice::Ready { adopted, tells_entries });
-    let ended = books.keep(&signals);
-    let removed = if config.install_rules { rules.remove() } else { Ok(()) };
+    let ended = books.keep(&signals.0);
+    // A limit that ceases when something fails is no limit.
+    let stay = config.install_rules && ended.is_err() && !config.fail_open;
+    if stay {
+        (books.tell)(&Notice::RulesStay);
+    }
+    let removed = if config.install_rules && !stay { Rules::remove() } else { Ok(()) };
     let at_the_end = books.end();
     ended?;
     removed?;
@@ -200,13 +236,16 @@ pub fn run(
 ///
 /// Where it cannot begin, or a socket fails.
 #[doc(hidden)]
-pub fn accept_everything(config: &Config, ready: impl FnOnce()) -> Result<Packets, GuardError> {
-    let signals = signals()?;
+pub fn accept_everything(
+    signals: &Signals,
+    config: &Config,
+    ready: impl FnOnce(),
+) -> Result<Packets, GuardError> {
     let (mut threads, seen) = Threads::start(bind(config)?, Instant::now(), || Judge::Nobody)?;
     ready();
     let mut packets = Packets::default();
     while !threads.has_ended_early() {
-        let mut waiting = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let mut waiting = [PollFd::new(signals.0.as_fd(), PollFlags::POLLIN)];
         let signalled = poll(&mut waiting, PollTimeout::from(TICK_MS)).is_ok_and(|some| some > 0);
         while let Ok(some) = seen.try_recv() {
             packets.add(&some);
@@ -218,17 +257,6 @@ pub fn accept_everything(config: &Config, ready: impl FnOnce()) -> Result<Packet
     threads.end()?;
     seen.try_iter().for_each(|some| packets.add(&some));
     Ok(packets)
-}
-
-/// SIGHUP, SIGINT and SIGTERM are read from now on: no thread is interrupted by them.
-fn signals() -> Result<SignalFd, GuardError> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
-        signals.add(signal);
-    }
-    signals.thread_block().map_err(system("cannot block signals"))?;
-    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-    SignalFd::with_flags(&signals, flags).map_err(system("cannot read signals"))
 }
 
 fn bind(config: &Config) -> Result<Vec<Queue>, GuardError> {
@@ -247,11 +275,15 @@ fn bind(config: &Config) -> Result<Vec<Queue>, GuardError> {
 fn scope() -> Result<Scope, GuardError> {
     let interfaces = nix::ifaddrs::getifaddrs().map_err(system("cannot read the addresses"))?;
     let own = interfaces.flat_map(|interface| {
-        let addresses = [interface.address, interface.broadcast];
-        addresses.into_iter().flatten().filter_map(|address| {
+        let ip = |address: Option<SockaddrStorage>| {
+            let address = address?;
             let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
-        })
+        };
+        let address = ip(interface.address);
+        let ends =
+            address.zip(ip(interface.netmask)).map(|(own, mask)| scope::broadcasts(own, mask));
+        [address, ip(interface.broadcast)].into_iter().flatten().chain(ends.into_iter().flatten())
     });
     Ok(Scope::new(own))
 }
@@ -311,9 +343,9 @@ impl Books<'_> {
         while self.heed(signals)? {
             self.wait(signals)?;
             self.hear()?;
-            self.read_dump()?;
+            self.read_dump();
             self.take_told();
-            self.do_what_is_due()?;
+            self.do_what_is_due();
             if self.threads.has_ended_early() {
                 return self.threads.end();
             }
@@ -371,11 +403,11 @@ impl Books<'_> {
     }
 
     /// Reads the next part of a dump, where there is one.
-    fn read_dump(&mut self) -> Result<(), GuardError> {
-        let Some(table) = &mut self.table else { return Ok(()) };
+    fn read_dump(&mut self) {
+        let Some(table) = &mut self.table else { return };
         let keeper = &mut self.keeper;
         match table.next(|entry| keeper.dumped(&entry)) {
-            Ok(true) => return Ok(()),
+            Ok(true) => return,
             Ok(false) => {
                 let now = self.now();
                 self.due.dump_took = now - self.due.dumped;
@@ -386,14 +418,20 @@ impl Books<'_> {
                     (self.tell)(&Notice::Drift { connections });
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.keeper.abandon_dump();
-                self.due.dump_soon();
-            }
-            Err(error) => return Err(GuardError::Conntrack(error)),
+            Err(error) => self.abandon_dump(&GuardError::Conntrack(error)),
         }
         self.table = None;
-        Ok(())
+    }
+
+    /// A dump broke off, which says nothing of what it would have shown: the next one is soon.
+    fn abandon_dump(&mut self, why: &GuardError) {
+        self.keeper.abandon_dump();
+        self.due.dump_soon();
+        let changed_meanwhile = matches!(why,
+            GuardError::Conntrack(error) if error.kind() == io::ErrorKind::Interrupted);
+        if !changed_meanwhile {
+            (self.tell)(&Notice::NotCompared(why.to_string()));
+        }
     }
 
     /// Takes what the queues' threads tell.
@@ -415,7 +453,7 @@ impl Books<'_> {
         }
     }
 
-    fn do_what_is_due(&mut self) -> Result<(), GuardError> {
+    fn do_what_is_due(&mut self) {
         let now = self.now();
         if now >= self.due.refusals.0 {
             self.due.refusals = (now + 1_000, self.config.refusals);
@@ -433,24 +471,29 @@ impl Books<'_> {
             }
         }
         if now >= self.due.dump && self.table.is_none() {
-            self.begin_dump()?;
+            self.begin_dump();
         }
         if self.due.status.is_some_and(|at| now >= at) {
             self.due.status = Some(now + millis(self.config.status));
             let status = Box::new(self.status());
             (self.tell)(&Notice::Status(status));
         }
-        Ok(())
     }
 
-    fn begin_dump(&mut self) -> Result<(), GuardError> {
+    fn begin_dump(&mut self) {
         let now = self.now();
         self.due.dumped = now;
         self.due.dump = now + millis(self.config.reconcile);
-        self.keeper.set_scope(scope()?);
         self.keeper.begin_dump(now);
-        self.table = Some(Table::read().map_err(GuardError::Conntrack)?);
-        Ok(())
+        let began =
+            scope().and_then(|scope| Ok((scope, Table::read().map_err(GuardError::Conntrack)?)));
+        match began {
+            Ok((scope, table)) => {
+                self.keeper.set_scope(scope);
+                self.table = Some(table);
+            }
+            Err(why) => self.abandon_dump(&why),
+        }
     }
 
     /// Puts in force what the licence says now.

@@ -1,7 +1,7 @@
 //! Which of conntrack's entries pass through this machine: pure.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::guard::netlink::Entry;
 
@@ -22,11 +22,20 @@ impl Scope {
     pub fn passes_through(&self, entry: &Entry) -> bool {
         let tuple = entry.forwarded();
         let stays = |address: IpAddr| {
-            let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+            let broadcast = IpAddr::V4(Ipv4Addr::BROADCAST);
             address.is_loopback() || address == broadcast || self.own.contains(&address)
         };
         !stays(tuple.source) && !stays(tuple.destination) && !tuple.destination.is_multicast()
     }
+}
+
+/// The first and the last address of an IPv4 network: packets to either stay on the machine,
+/// whether or not an interface was given them by name. A network of one or two has none.
+pub(super) fn broadcasts(own: IpAddr, mask: IpAddr) -> Vec<IpAddr> {
+    let (IpAddr::V4(own), IpAddr::V4(mask)) = (own, mask) else { return Vec::new() };
+    let (own, mask) = (own.to_bits(), mask.to_bits());
+    let ends = if !mask > 1 { vec![own & mask, own | !mask] } else { Vec::new() };
+    ends.into_iter().map(|address| Ipv4Addr::from_bits(address).into()).collect()
 }
 
 #[cfg(test)]
@@ -61,6 +70,17 @@ mod tests {
         assert!(passes(("10.0.0.2", "198.51.100.1"), ("198.51.100.1", "192.0.2.1")));
         // To the router's address, which sends it on.
         assert!(passes(("198.51.100.1", "192.0.2.1"), ("10.0.0.2", "198.51.100.1")));
+    }
+
+    #[test]
+    fn a_network_has_two_broadcasts_but_for_the_smallest() {
+        let of = |own: &str, mask: &str| broadcasts(own.parse().unwrap(), mask.parse().unwrap());
+        let ends = |ends: [&str; 2]| ends.map(|it| it.parse::<IpAddr>().unwrap());
+        assert_eq!(of("10.0.0.1", "255.255.255.0"), ends(["10.0.0.0", "10.0.0.255"]));
+        assert_eq!(of("10.0.0.2", "255.255.255.252"), ends(["10.0.0.0", "10.0.0.3"]));
+        assert!(of("10.0.0.2", "255.255.255.254").is_empty());
+        assert!(of("10.0.0.2", "255.255.255.255").is_empty());
+        assert!(of("fd00::1", "ffff:ffff:ffff:ffff::").is_empty());
     }
 
     #[test]

@@ -22,8 +22,8 @@ const LIMIT: u32 = 250_000;
 /// The limit that is tried with more connections than it allows.
 const SMALL: usize = 2_000;
 
-const QUEUE: &str = "-t security -A FORWARD -m conntrack --ctstate NEW,RELATED -j NFQUEUE \
-                     --queue-balance 0:1";
+const QUEUE: &str = "-t security -A FORWARD -m conntrack --ctstate NEW,RELATED \
+                     ! --ctstatus CONFIRMED -j NFQUEUE --queue-balance 0:1";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Contestant {

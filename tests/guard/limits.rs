@@ -184,6 +184,12 @@ fn an_observer_drops_nothing_and_tells_what_it_would_have() {
     let figures = ["peak", "admitted", "refused", "over_by"].map(|name| &connections[name]);
     assert_eq!(figures, [33, 33 + 25, 13 + 5, 13], "{}", end.report);
     assert_eq!(limit(&end.report, "inside-hosts")["over_by"], 0);
+
+    // Not even when it is killed, so that nobody answers.
+    Guard::start(&site, "--model 5505 --set firewall-conns=20 --observe").kill();
+    let alone = open(&site, &[2, 3, 4], 25, server.address());
+    assert_eq!(alone.through.len(), 25);
+    reset(alone.through);
 }
 
 #[test]

@@ -60,6 +60,21 @@ impl Guard {
         guard
     }
 
+    /// Starts a guard whose standard error leads nowhere: whoever read it has gone.
+    pub(crate) fn start_unheard(site: &Site, arguments: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = |name| File::create(folder.path().join(name)).unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        file("err");
+        let mut command = site.command(Place::Router, env!("CARGO_BIN_EXE_tollgate"));
+        command.args(["guard", "--json", "--status", "1", "--reconcile", "1", "--install-rules"]);
+        command.args(words(arguments)).stdout(file("out")).stderr(writer);
+        let guard = Self { child: command.spawn().expect("the guard starts"), folder };
+        guard.wait_for_status("it is ready", |_| true);
+        guard
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }

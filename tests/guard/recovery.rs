@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::process::{Guard, limit};
 use crate::site::{Place, SERVER, Site};
-use crate::traffic::{Server, datagram, open, reset};
+use crate::traffic::{Server, datagram, heard, open, reset, silent};
 
 #[test]
 fn a_killed_guard_starts_again_with_what_is_alive() {
@@ -33,6 +33,86 @@ fn a_killed_guard_starts_again_with_what_is_alive() {
     assert_eq!(end.report["connections"]["adopted"], 35);
     let rules = site.run(Place::Router, "iptables -w -t security -S FORWARD");
     assert_eq!(rules.trim(), "-P FORWARD ACCEPT", "one rule, not two, which is gone");
+}
+
+/// The rules in the router's table `security`.
+fn rules(site: &Site) -> Vec<String> {
+    let listed = ["iptables", "ip6tables"]
+        .map(|program| site.run(Place::Router, &format!("{program} -w -t security -S FORWARD")));
+    listed.iter().flat_map(|it| it.lines()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_next_guard_takes_over_whatever_rules_the_last_one_left() {
+    let Some(site) = Site::new() else { return };
+    let server = Server::start(&site, 80);
+    let other = "iptables -w -t security -A FORWARD -p tcp --dport 81 -j ACCEPT";
+    site.run(Place::Router, other);
+    for (killed, next) in [
+        ("--queue 0-3 --model 5520", "--queue 2 --model 5520 --fail-open"),
+        ("--queue 1 --model 5520 --fail-open", "--queue 0-1 --model 5520"),
+    ] {
+        Guard::start(&site, killed).kill();
+        let guard = Guard::start(&site, next);
+        let there = rules(&site);
+        let mine: Vec<_> = there.iter().filter(|rule| rule.contains("tollgate guard")).collect();
+        assert_eq!(mine.len(), 2, "{there:#?}");
+        for rule in mine {
+            assert_eq!(rule.contains("--queue-bypass"), next.contains("--fail-open"), "{rule}");
+        }
+        let opened = open(&site, &[2, 3], 20, server.address());
+        assert_eq!(opened.through.len(), 20);
+        reset(opened.through);
+        guard.wait_until_idle();
+        let _end = guard.end();
+        assert_eq!(rules(&site).len(), 3, "the chains and what is nobody's of theirs");
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_answers_goes_on_without_a_guard() {
+    let Some(site) = Site::new() else { return };
+    site.set(Place::Router, "net.netfilter.nf_conntrack_udp_timeout", "30");
+    let guard = Guard::start(&site, "--model 5505 --set firewall-conns=1");
+    let (to, port) = (SocketAddr::from((SERVER, 514)), 5_000);
+    let outside = silent(&site, 514);
+    for _ in 0..10 {
+        datagram(&site, 2, port, to);
+    }
+    assert_eq!(heard(&outside), 10);
+    let status = guard.wait_for_status("", |_| true);
+    assert_eq!(status["packets"]["judged"], 1, "the others are of a connection in progress");
+    datagram(&site, 3, port, to);
+    assert_eq!(heard(&outside), 0, "beyond the limit");
+    guard.kill();
+    datagram(&site, 2, port, to);
+    datagram(&site, 3, port, to);
+    assert_eq!(heard(&outside), 1, "what is in progress goes on, and nothing new");
+    let guard = Guard::start(&site, "--model 5505 --set firewall-conns=1");
+    datagram(&site, 2, port, to);
+    datagram(&site, 3, port, to);
+    assert_eq!(heard(&outside), 1);
+    let end = guard.end();
+    assert_eq!(end.report["connections"]["adopted"], 1, "{}", end.report);
+    assert_eq!(limit(&end.report, "firewall-conns")["refused"], 1, "{}", end.report);
+}
+
+#[test]
+fn a_guard_goes_on_when_nobody_reads_what_it_says() {
+    let Some(site) = Site::new() else { return };
+    let guard = Guard::start_unheard(&site, "--model 5505 --set firewall-conns=5");
+    let server = Server::start(&site, 80);
+    guard.signal(nix::sys::signal::Signal::SIGHUP);
+    let opened = open(&site, &[2, 3], 10, server.address());
+    assert_eq!(opened.through.len(), 5);
+    let refused = guard
+        .wait_for_status("it goes on", |status| limit(status, "firewall-conns")["in_use"] == 5);
+    assert!(limit(&refused, "firewall-conns")["refused"].as_u64() >= Some(5), "{refused}");
+    reset(opened.through);
+    drop(opened.waiting);
+    guard.wait_until_idle();
+    let _end = guard.end();
+    assert_eq!(rules(&site).len(), 2, "only the chains are left");
 }
 
 #[test]

@@ -231,6 +231,20 @@ pub(crate) fn datagram(site: &Site, host: u8, source: u16, to: SocketAddr) {
     });
 }
 
+/// A socket outside that takes datagrams and answers none.
+pub(crate) fn silent(site: &Site, port: u16) -> UdpSocket {
+    site.enter(Place::Outside, || {
+        let socket = UdpSocket::bind((Ipv4Addr::from(SERVER), port)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        socket
+    })
+}
+
+/// How many datagrams have come to it, and come in the next half second.
+pub(crate) fn heard(socket: &UdpSocket) -> usize {
+    std::iter::from_fn(|| socket.recv(&mut [0; 8]).ok()).count()
+}
+
 /// Connects from one port of an inside host, on the thread's namespace.
 pub(crate) fn connect_from(host: u8, port: u16, to: SocketAddrV4) -> Result<TcpStream, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC;

@@ -419,8 +419,7 @@ fn the_standby_of_a_pair_of_backups_counts_on_and_is_known() {
     let at = free_address();
     let of = ["--backup", &at, "--backup-id", serial(1), "--ha-backup-id", serial(2)];
     let server = site.server("127.0.0.1:0", &of);
-    let args =
-        ["participant", "--server", &server, "--as-backup", "--listen", &at, "--load", "60"];
+    let args = ["participant", "--server", &server, "--as-backup", "--listen", &at, "--load", "60"];
     site.start("backup", &args);
     site.start_mate("backup.JMX0912K043", "backup", 2, &args);
     let branch = ["participant", "--server", &server, "--load", "120"];

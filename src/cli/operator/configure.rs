@@ -9,7 +9,7 @@ use serde_json::json;
 use super::occurrence::{print_end, reasons};
 use super::{looked_at, opened};
 use crate::cli::unit::split;
-use crate::cli::{Failure, json};
+use crate::cli::{Failure, json, text};
 use crate::license::failover::Group;
 use crate::license::{GroupMode, RunningLicense};
 use crate::store::{Device, Member};
@@ -186,9 +186,9 @@ fn set_link(device: &mut Device, link: &str) -> Result<(), Failure> {
 /// What real units say when the configuration was cleared (E38).
 fn warn_of_tls_proxy(license: &RunningLicense) {
     if let Some((limit, licence)) = license.tls_proxy_below_licence() {
-        eprintln!(
-            "tollgate: note: the tls proxy limit is {limit}, below the licence for {licence}; set \
+        text::note(&format_args!(
+            "the tls proxy limit is {limit}, below the licence for {licence}; set \
              tls-proxy-maximum-sessions"
-        );
+        ));
     }
 }

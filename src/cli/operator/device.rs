@@ -11,7 +11,7 @@ use serde_json::json;
 use super::authority::read_secret;
 use super::occurrence::{report, told};
 use crate::cli::unit::ShippedArgs;
-use crate::cli::{Failure, json};
+use crate::cli::{Failure, json, text};
 use crate::license::key::{Serial, UnitSecret};
 use crate::store::{Device, File, MOST_LOST, Moment, Office, StoreError};
 
@@ -118,7 +118,7 @@ impl Run {
                 Ok(turn) => turn,
                 // It was waited for. The countdown goes on by the uptime, and is written later.
                 Err(error @ StoreError::InUse { .. }) => {
-                    eprintln!("tollgate: note: {error}");
+                    text::note(&error);
                     continue;
                 }
                 Err(error) => return Err(error.into()),

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, text};
 use crate::store::{Device, DeviceRecord, File, Moment};
 
 #[derive(Subcommand, Debug)]
@@ -65,7 +65,7 @@ pub(in crate::cli) fn looked_at(state: &Path) -> Result<Device, Failure> {
 fn opened(state: &Path) -> Result<(File<DeviceRecord>, Device), Failure> {
     let (file, device, happened) = Device::open(state, &Moment::now()?)?;
     for occurrence in &happened {
-        eprintln!("tollgate: note: {}", occurrence::told(occurrence));
+        text::note(&occurrence::told(occurrence));
     }
     Ok((file, device))
 }

@@ -1,10 +1,9 @@
 //! What the server and the participant have in common: the unit, its files, its secret, its run.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::fs;
 use std::future::pending;
-use std::io::{self, Write};
+use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -23,6 +22,7 @@ use super::secret;
 use super::watch::{Judge, Standing, Watch};
 use crate::cli::Failure;
 use crate::cli::operator::looked_at;
+use crate::cli::text::tell;
 use crate::gate::Gate;
 use crate::license::GroupMode;
 use crate::license::key::Serial;
@@ -199,7 +199,7 @@ impl Place {
             draw: Draw::new(gate.clone(), own).map_err(crate::serve::ServeError::from)?,
             window,
             about,
-            log: Box::new(|entry| log(entry)),
+            log: Box::new(|entry| tell(entry)),
         });
         let watched = Watch::new(&self.state, judge, standing)?;
         let active = async {
@@ -242,7 +242,7 @@ impl Place {
                 Err(failure) => return failure,
             }
         };
-        log(&format_args!("%TOLLGATE-5-active: {} is the active unit of its pair", self.serial));
+        tell(&format_args!("%TOLLGATE-5-active: {} is the active unit of its pair", self.serial));
         self.args.load.start(gate);
         // Until what is in use is seen at the gate.
         sleep(STANDBY_LOOK).await;
@@ -314,12 +314,6 @@ fn beside(state: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
-}
-
-pub(super) fn log(entry: &dyn Display) {
-    // One write, so that lines of several units in one terminal do not mix. Nothing can be told to
-    // somebody whose standard error is closed.
-    let _ = io::stderr().write_all(format!("{entry}\n").as_bytes());
 }
 
 /// Seconds as a person types them: `30` or `30s`.

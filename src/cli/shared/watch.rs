@@ -8,9 +8,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::place::log;
 use crate::cli::Failure;
 use crate::cli::operator::looked_at;
+use crate::cli::text::tell;
 use crate::license::RunningLicense;
 use crate::pool::Membership;
 use crate::serve::Order;
@@ -82,14 +82,14 @@ impl Watch {
         let device = match device {
             Ok(device) => device,
             Err(failure) => {
-                log(&format_args!("%TOLLGATE-4-unit-unread: {failure}"));
+                tell(&format_args!("%TOLLGATE-4-unit-unread: {failure}"));
                 self.mark = None;
                 return Ok(());
             }
         };
         let standing = (self.judge)(&device)?;
         if standing != self.known {
-            log(&"%TOLLGATE-5-license-changed: the unit's licence changed and is in force");
+            tell(&"%TOLLGATE-5-license-changed: the unit's licence changed and is in force");
             self.known = standing.clone();
             let Standing { own, membership, size } = standing;
             let _ = orders.send(Order::License { own: Box::new(own), membership, size });

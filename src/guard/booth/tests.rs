@@ -193,3 +193,22 @@ fn threads_that_ask_for_the_same_connections_admit_each_once() {
     assert_eq!((report[0].usage.in_use, report[0].usage.admitted), (500, 500));
     assert_eq!(booth.connections(), 500);
 }
+
+#[test]
+fn an_observer_counts_hosts_by_the_licence_in_force() {
+    let settings = Settings { observe: true, ..Settings::default() };
+    let mut trial = Trial::new(license("ASA 5505", 10), settings);
+    trial.ask(tuple(1, 1024, 80));
+    assert_eq!(trial.line(Limit::InsideHosts).usage.in_use, 1);
+    trial.now += GRACE;
+    trial.end(tuple(1, 1024, 80));
+    // Without a default route hosts of all interfaces count.
+    let mut unit = Unit::new(catalogue::find("ASA 5505", None, None).unwrap());
+    unit.configure("default-route", "none").unwrap();
+    trial.clerk.booth().publish(RunningLicense::of(&unit)).unwrap();
+    trial.ask(tuple(1, 1025, 80));
+    assert_eq!(trial.line(Limit::InsideHosts).usage.in_use, 2);
+    trial.now += GRACE;
+    trial.end(tuple(1, 1025, 80));
+    trial.is_idle();
+}

@@ -114,12 +114,18 @@ impl Verdicts {
     }
 }
 
-/// Asks for the packets of `queue`, at most `length` waiting at once.
+/// Takes `queue`, with at most `length` packets waiting at once. None comes before
+/// [`begin`](begin()): the kernel drops what would have to wait until then.
 pub(super) fn bind(writer: &mut Writer, queue: u16, length: u32) {
     command(writer, queue, COMMAND_BIND);
+    writer.attribute(attribute::CONFIGURE_LENGTH, &length.to_be_bytes());
+}
+
+/// Asks for the packets of `queue`.
+pub(super) fn begin(writer: &mut Writer, queue: u16) {
+    writer.begin(CONFIGURE, wire::REQUEST, queue);
     let [c0, c1, c2, c3] = COPIED.to_be_bytes();
     writer.attribute(attribute::CONFIGURE_COPY, &[c0, c1, c2, c3, COPY_PACKET]);
-    writer.attribute(attribute::CONFIGURE_LENGTH, &length.to_be_bytes());
 }
 
 /// Sets a flag of `queue`.

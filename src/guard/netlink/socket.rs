@@ -28,6 +28,10 @@ const DUMP_MESSAGE: usize = 32 * 1024;
 /// How long a queue waits for a packet before its thread looks whether it is to end.
 const WAIT: Duration = Duration::from_millis(200);
 
+/// For how long a verdict is sent again where there is no memory for it, and how often.
+const WAIT_FOR_MEMORY: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_millis(1);
+
 /// How one attempt to receive ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::guard) enum Received {
@@ -47,8 +51,8 @@ fn open(buffer: usize) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Sends one request and waits for how it went. The socket has nothing else to receive yet, or
-/// what comes before the answer is of no interest.
+/// Sends one request and waits for how it went. The socket has nothing else to receive yet, or is
+/// about to be closed.
 fn request(socket: &Socket, write: impl FnOnce(&mut Writer)) -> io::Result<()> {
     let mut writer = Writer::default();
     write(&mut writer);
@@ -59,6 +63,23 @@ fn request(socket: &Socket, write: impl FnOnce(&mut Writer)) -> io::Result<()> {
         let received = Messages::in_bytes(&buffer[..length]);
         if let Some(outcome) = received.into_iter().find_map(|message| message.outcome()) {
             return outcome;
+        }
+    }
+}
+
+/// Sends, and tries again for a while where the kernel has no memory just now: the packets of
+/// these verdicts wait.
+fn send_in_the_end(socket: RawFd, bytes: &[u8]) -> io::Result<()> {
+    let mut left = WAIT_FOR_MEMORY;
+    loop {
+        match send(socket, bytes, MsgFlags::empty()) {
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN) if left > Duration::ZERO => {
+                std::thread::sleep(TRY_AGAIN);
+                left = left.saturating_sub(TRY_AGAIN);
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -161,6 +182,10 @@ impl Queue {
         };
         let wait = TimeVal::new(0, WAIT.subsec_micros().into());
         setsockopt(&socket.as_fd(), sockopt::ReceiveTimeout, &wait)?;
+        // Last, and without an answer to wait for: every packet that comes is judged.
+        let mut writer = Writer::default();
+        packet::begin(&mut writer, number);
+        socket.send(writer.bytes(), 0)?;
         let verdicts = Verdicts::on(number);
         Ok(Self { socket, number, verdicts, tells_entries })
     }
@@ -183,7 +208,7 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// Where the verdicts cannot be sent; the packets wait for those of the next batch then.
+    /// Where the verdicts cannot be sent.
     pub(in crate::guard) fn judge(
         &mut self,
         received: &Buffers,
@@ -195,7 +220,7 @@ impl Queue {
         let mut sent = Ok(());
         self.verdicts.take(|bytes| {
             let socket = self.socket.as_raw_fd();
-            sent = send(socket, bytes, MsgFlags::empty()).map(drop).map_err(io::Error::from);
+            sent = send_in_the_end(socket, bytes);
         });
         sent
     }
