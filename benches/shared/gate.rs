@@ -10,7 +10,7 @@ use tollgate::gate::Gate;
 use tollgate::license::{Kind, RunningLicense};
 use tollgate::net::{Backoff, Dialer};
 use tollgate::pool::{Appetite, Machine, Membership, Participant, ParticipantConfig};
-use tollgate::serve::{About, Draw, Node, Parts, Wires};
+use tollgate::serve::{About, Draw, Leave, Node, Parts, Wires};
 use tollgate::store::Books;
 
 use super::tollgate::now_ms;
@@ -32,7 +32,10 @@ pub(crate) fn needs(
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let dialer = dialer();
-                let stop = async { drop(stopped.await) };
+                let stop = async {
+                    drop(stopped.await);
+                    Leave::GiveBack
+                };
                 node(&folder, license, gate, dialer).run(stop).await.expect("it runs");
             });
         }

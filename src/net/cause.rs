@@ -58,7 +58,7 @@ causes! {
     /// The server has another serial number than the one expected, or serves nobody.
     WrongServer: "the server is another unit than the one expected",
     /// No connection to the address.
-    Unreachable: "no connection to the server's address",
+    Unreachable: "no connection",
     /// A frame claims more than [`MAX_FRAME`](super::MAX_FRAME).
     TooLong: "a frame is longer than the limit",
     /// Frames came faster than [`Traffic::frames`](super::Traffic::frames) allows.

@@ -54,7 +54,8 @@ impl Dialer {
     /// # Errors
     ///
     /// When TLS cannot be set up. That no server answers is no error but an
-    /// [`Event::Refused`] for each attempt.
+    /// [`Event::Refused`], and another one when the cause is another; [`counts`](Self::counts) has
+    /// every attempt.
     pub fn start(dial: Dial) -> Result<Self, NetError> {
         let connector = TlsConnector::from(tls::client_config(dial.pin)?);
         let tally = Arc::<Tally>::default();
@@ -114,9 +115,9 @@ struct Caller {
 impl Caller {
     /// Attempt after attempt, until there is no owner any more.
     async fn run(self) {
-        let mut failures = 0;
+        let (mut failures, mut told) = (0, None);
         for number in 0.. {
-            if self.attempt(number).await >= self.dial.backoff.most {
+            if self.attempt(number, &mut told).await >= self.dial.backoff.most {
                 failures = 0;
             }
             // The longest wait where the system gives no randomness.
@@ -129,8 +130,9 @@ impl Caller {
         }
     }
 
-    /// One attempt and, where it succeeds, the link. Gives back how long the link was up.
-    async fn attempt(&self, number: u64) -> Duration {
+    /// One attempt and, where it succeeds, the link. Gives back how long the link was up. Why it
+    /// failed is told where that is another cause than was told last.
+    async fn attempt(&self, number: u64, told: &mut Option<Cause>) -> Duration {
         let limits = &self.dial.limits;
         let connected = tokio::select! {
             connected = timeout(limits.handshake_time, Box::pin(self.connect())) => connected,
@@ -138,6 +140,7 @@ impl Caller {
         };
         match connected.unwrap_or(Err(Cause::Late)) {
             Ok((server, stream)) => {
+                *told = None;
                 let since = Instant::now();
                 if let Some(end) = join(number, server, limits, self.notices.clone()).await {
                     end.carry(stream, limits).await;
@@ -146,8 +149,11 @@ impl Caller {
             }
             Err(cause) => {
                 self.tally.count(cause);
-                let refused = Refused { address: None, claimed: None, cause };
-                let _ = self.notices.try_send(Notice::Refused(refused));
+                if told.replace(cause) != Some(cause) {
+                    let to = Some(self.dial.address.clone());
+                    let refused = Refused { from: None, to, claimed: None, cause };
+                    let _ = self.notices.try_send(Notice::Refused(refused));
+                }
                 Duration::ZERO
             }
         }

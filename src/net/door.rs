@@ -61,7 +61,7 @@ impl Door {
         state.open += 1;
         state.strangers += 1;
         state.enter(network, now);
-        Ok(Ticket { door: Arc::clone(self), network, stranger: true })
+        Ok(Ticket { door: Arc::clone(self), network, stranger: true, counted: false })
     }
 }
 
@@ -131,19 +131,36 @@ pub(super) struct Ticket {
     door: Arc<Door>,
     network: Network,
     stranger: bool,
+    /// Whether its failure is counted already.
+    counted: bool,
 }
 
 impl Ticket {
+    /// Whether a proof may be looked at. Its failure is counted before, so that an address cannot
+    /// guess on many connections at once more often than on one.
+    pub(super) fn may_prove(&mut self, now: Instant) -> bool {
+        let pace = &self.door.limits.failures;
+        let mut state = self.door.state.lock();
+        let address = state.addresses.get_mut(&self.network);
+        self.counted = address.is_some_and(|address| address.failures.take(pace, now));
+        self.counted
+    }
+
     /// The peer has proved who it is.
     pub(super) fn proved(&mut self) {
         let mut state = self.door.state.lock();
         state.strangers -= u32::from(std::mem::take(&mut self.stranger));
+        if std::mem::take(&mut self.counted)
+            && let Some(address) = state.addresses.get_mut(&self.network)
+        {
+            address.failures.give_back(&self.door.limits.failures);
+        }
     }
 
     /// The handshake failed, which the address will be remembered for.
     pub(super) fn failed(&self, now: Instant) {
         let mut state = self.door.state.lock();
-        if let Some(address) = state.addresses.get_mut(&self.network) {
+        if let Some(address) = state.addresses.get_mut(&self.network).filter(|_| !self.counted) {
             address.failures.take(&self.door.limits.failures, now);
         }
     }
@@ -225,6 +242,33 @@ mod tests {
         assert_eq!([(); 2].map(|()| fail(&door, v4(1))), [Ok(()), Err(Cause::Slowed)]);
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!([(); 3].map(|()| fail(&door, v4(1))), [Ok(()); 3]);
+    }
+
+    /// Whoever opens many connections first has no more guesses for that.
+    #[tokio::test(start_paused = true)]
+    async fn guesses_at_once_are_no_more_than_guesses_in_turn() {
+        let door = door(99, 99, 99);
+        let now = Instant::now();
+        let mut tickets: Vec<_> = (0..20).map(|_| enter(&door, v4(1)).unwrap()).collect();
+        let looked_at = tickets.iter_mut().filter_map(|it| it.may_prove(now).then_some(())).count();
+        assert_eq!(looked_at, 3);
+        tickets.iter().for_each(|it| it.failed(now));
+        drop(tickets);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let mut next = enter(&door, v4(1)).unwrap();
+        assert!(next.may_prove(Instant::now()) && !next.may_prove(Instant::now()));
+    }
+
+    /// A proof that is right costs nothing.
+    #[tokio::test(start_paused = true)]
+    async fn who_proves_who_it_is_is_not_counted() {
+        let door = door(99, 99, 99);
+        for _ in 0..20 {
+            let mut ticket = enter(&door, v4(1)).unwrap();
+            assert!(ticket.may_prove(Instant::now()));
+            ticket.proved();
+        }
+        assert!(door.state.lock().addresses.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,8 +38,10 @@ pub enum Event {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The other end, where there was a connection.
-    pub address: Option<SocketAddr>,
+    /// The other end of a connection that came in, where there was one.
+    pub from: Option<SocketAddr>,
+    /// The address that was dialled, as it was given.
+    pub to: Option<String>,
     /// Who it says it is, which is not proved.
     pub claimed: Option<Peer>,
     /// Why.

@@ -25,18 +25,22 @@ impl From<Cause> for Rejection {
     }
 }
 
-/// The server's side: who the client is.
+/// The server's side: who the client is. Its proof is looked at where `may_prove` says so.
 pub(super) async fn of_client(
     stream: &mut server::TlsStream<TcpStream>,
     secret: &Secret,
     me: &Peer,
     admits: impl Fn(&Peer) -> bool,
+    may_prove: impl FnOnce() -> bool,
 ) -> Result<Peer, Rejection> {
     let channel = tls::channel(stream.get_ref().1)?;
     let mut bytes = [0; HELLO_LEN];
     stream.read_exact(&mut bytes).await.map_err(|_| Cause::Closed)?;
     let hello = Hello::decode(&bytes).ok_or(Cause::Hello)?;
     let peer = hello.peer;
+    if !may_prove() {
+        return Err(Cause::Slowed.into());
+    }
     // Both questions are always asked: neither what is answered nor when tells which was the no.
     let proved = hello.proof.matches(&secret.client_proof(&channel, &peer));
     let admitted = admits(&peer);

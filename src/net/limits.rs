@@ -121,6 +121,11 @@ impl Meter {
         within
     }
 
+    /// One that was counted did not happen after all.
+    pub(super) fn give_back(&mut self, pace: &Pace) {
+        self.due = self.due.checked_sub(pace.every).unwrap_or(self.due);
+    }
+
     pub(super) fn is_spent(&self, pace: &Pace, now: Instant) -> bool {
         self.due.saturating_duration_since(now) > pace.tolerance()
     }

@@ -166,7 +166,7 @@ impl Desk {
         let Rejection { claimed, cause } = rejection;
         self.tally.count(cause);
         if self.told.lock().take(&TOLD, Instant::now()) {
-            let refused = Refused { address, claimed, cause };
+            let refused = Refused { from: address, to: None, claimed, cause };
             let _ = self.notices.try_send(Notice::Refused(refused));
         }
     }
@@ -228,7 +228,8 @@ async fn serve(
         Err(cause) => return refuse(&ticket, cause.into()),
     };
     let Listen { me, secret, admits, .. } = &desk.listen;
-    let met = Box::pin(handshake::of_client(&mut stream, secret, me, admits));
+    let may_prove = || ticket.may_prove(Instant::now());
+    let met = Box::pin(handshake::of_client(&mut stream, secret, me, admits, may_prove));
     match timeout_at(deadline, met).await.unwrap_or(Err(Cause::Late.into())) {
         Ok(peer) => {
             ticket.proved();

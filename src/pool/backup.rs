@@ -192,6 +192,13 @@ impl Backup {
         self.act();
     }
 
+    /// It draws on the pool no more; see [`Participant::stand_by`].
+    pub fn stand_by(&mut self, now: Duration) {
+        self.tick(now);
+        self.own.stand_by(self.now);
+        self.act();
+    }
+
     /// Its licence changed; see [`Participant::set_membership`].
     pub fn set_membership(&mut self, now: Duration, membership: Membership) {
         self.tick(now);

@@ -201,7 +201,7 @@ impl Book {
         }
         let mut record = known.unwrap_or_else(|| Record::absent(from));
         if claim.incarnation < record.incarnation {
-            return Verdict::Stale;
+            return earlier_life(&record);
         }
         if claim.incarnation > record.incarnation {
             // What it held in its last life ended with it.
@@ -275,7 +275,7 @@ impl Book {
     ) -> Result<Record, Verdict> {
         let record = self.get(from).cloned().unwrap_or_else(|| Record::absent(from));
         if claim.incarnation < record.incarnation {
-            return Err(Verdict::Stale);
+            return Err(earlier_life(&record));
         }
         if claim.incarnation > record.incarnation {
             return Err(Verdict::Refused(Refusal::UnknownClient));
@@ -498,6 +498,10 @@ impl Book {
 /// The most a participant is granted.
 fn limit(record: &Record) -> u32 {
     record.allotment.cap.map_or(record.room, |cap| cap.min(record.room))
+}
+
+const fn earlier_life(record: &Record) -> Verdict {
+    Verdict::Refused(Refusal::EarlierLife { latest: record.incarnation })
 }
 
 /// Whether the change from `before` to `after` is more than that the participant was heard.

@@ -100,6 +100,13 @@ pub enum Event {
     },
     /// The server has the backup's report and takes over again (G57).
     ServerReturned,
+    /// The pool became smaller than what is reserved: others are granted nothing.
+    ReservedBeyond {
+        /// Sessions that are reserved.
+        reserved: u64,
+        /// Sessions in the pool.
+        size: u32,
+    },
     /// A unit sent what is no message.
     BadMessage {
         /// The unit.
@@ -170,6 +177,7 @@ impl Event {
             Self::Transferred { .. }
             | Self::BackupServed { .. }
             | Self::ServerReturned
+            | Self::ReservedBeyond { .. }
             | Self::BadMessage { .. } => None,
         }
     }
@@ -184,6 +192,7 @@ impl Event {
             Self::BackupUnavailable { .. }
             | Self::BackupRole { .. }
             | Self::BackupRemaining { .. }
+            | Self::ReservedBeyond { .. }
             | Self::BadMessage { .. } => Severity::Warning,
             Self::RequestFailed { .. } | Self::ServiceActive { .. } | Self::ServerReturned => {
                 Severity::Notification
@@ -215,6 +224,7 @@ impl Event {
             Self::BackupServed { .. } => "backup-served",
             Self::BackupTerminated { .. } => "backup-terminated",
             Self::ServerReturned => "server-returned",
+            Self::ReservedBeyond { .. } => "reserved-beyond",
             Self::BadMessage { .. } => "bad-message",
         }
     }
@@ -278,6 +288,11 @@ impl fmt::Display for Event {
                  server being unavailable for more than {days} days."
             ),
             Self::ServerReturned => f.write_str("Shared license server has resumed operation."),
+            Self::ReservedBeyond { reserved, size } => write!(
+                f,
+                "Shared license pool has {size} session(s) and {reserved} are reserved: nobody else \
+                 is granted any."
+            ),
             Self::BadMessage { from, error } => {
                 write!(f, "Shared license message from {from} ignored: {error}.")
             }

@@ -89,9 +89,6 @@ impl Machine {
 
     /// It holds nothing from now on; what it held is given back, as far as that can still be done.
     pub fn stand_by(&mut self, now: Duration) {
-        match self {
-            Self::Participant(it) => it.stand_by(now),
-            other => other.set_demand(now, 0),
-        }
+        each!(self, it => it.stand_by(now));
     }
 }

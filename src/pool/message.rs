@@ -96,10 +96,19 @@ pub enum Refusal {
     TooManyParticipants,
     /// The server names another unit as its backup (G4).
     NotTheBackup,
+    /// A later life of the unit was heard: its clock or its file went back. It goes on behind it.
+    EarlierLife {
+        /// The latest life that was heard.
+        latest: u64,
+    },
 }
 
+/// The number of a refusal that says more.
+const EARLIER_LIFE: u8 = 255;
+
 impl Refusal {
-    const ALL: [Self; 6] = [
+    /// Those that say no more than which they are.
+    const PLAIN: [Self; 6] = [
         Self::UnknownClient,
         Self::NotActive,
         Self::BackupSpent,
@@ -117,6 +126,7 @@ impl Refusal {
             Self::UnsupportedModel => "model does not support shared licenses",
             Self::TooManyParticipants => "as many participants as the server takes",
             Self::NotTheBackup => "another unit is the backup server",
+            Self::EarlierLife { .. } => "client ID was heard in a later life",
         }
     }
 }
@@ -293,7 +303,15 @@ impl Message {
             Self::Refused { incarnation, number, reason } => {
                 to.u64(*incarnation);
                 to.u64(*number);
-                to.u8(*reason as u8);
+                let plain = Refusal::PLAIN.iter().zip(0..).find(|(it, _)| *it == reason);
+                match (plain, reason) {
+                    (Some((_, index)), _) => to.u8(index),
+                    (None, Refusal::EarlierLife { latest }) => {
+                        to.u8(EARLIER_LIFE);
+                        to.u64(*latest);
+                    }
+                    (None, _) => {}
+                }
             }
             Self::Sync(sync) => write_sync(sync, &mut to),
             Self::SyncAnswer(answer) => write_sync_answer(answer, &mut to),
@@ -364,9 +382,11 @@ impl Message {
                 incarnation: from.u64("incarnation")?,
                 number: from.u64("number")?,
                 reason: {
-                    let index = usize::from(from.u8("reason")?);
                     let unknown = DecodeError::Value { field: "reason" };
-                    Refusal::ALL.get(index).copied().ok_or(unknown)?
+                    match from.u8("reason")? {
+                        EARLIER_LIFE => Refusal::EarlierLife { latest: from.u64("latest life")? },
+                        index => *Refusal::PLAIN.get(usize::from(index)).ok_or(unknown)?,
+                    }
                 },
             },
             7 => Self::Sync(read_sync(from)?),

@@ -242,6 +242,11 @@ impl Participant {
         self.act();
     }
 
+    /// Whether it is on standby.
+    pub const fn is_on_standby(&self) -> bool {
+        self.standby
+    }
+
     /// The unit of a failover pair that is on standby holds nothing: it registers, with an ID of
     /// its own, and waits (G72).
     pub fn stand_by(&mut self, now: Duration) {
@@ -549,6 +554,10 @@ impl Participant {
             self.last_refusal = Some(reason);
             self.log(Event::RequestFailed { purpose: pending.request, reason });
         }
+        if let Refusal::EarlierLife { latest } = reason {
+            self.live_after(latest, from);
+            return;
+        }
         if reason == Refusal::UnknownClient && pending.request != Request::Registration {
             self.turn_to(from);
             return;
@@ -556,6 +565,17 @@ impl Participant {
         let pause = if reason == Refusal::UnknownClient { FIRST_RETRY } else { REFUSED_PAUSE };
         self.pause(from, pause);
         self.leave();
+    }
+
+    /// Begins the next life after `latest`, which the server has heard of this unit.
+    fn live_after(&mut self, latest: u64, server: Serial) {
+        if let Some(next) = latest.checked_add(1) {
+            self.config.incarnation = self.config.incarnation.max(next);
+            self.turn_to(server);
+        } else {
+            self.pause(server, REFUSED_PAUSE);
+            self.leave();
+        }
     }
 
     fn pause(&mut self, server: Serial, pause: Duration) {

@@ -21,7 +21,10 @@ const SYNC_RETRY: Duration = Duration::from_secs(1);
 /// Why a server starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Start {
-    /// It was down: its backup may have served since, and is waited for (G57).
+    /// It has never served, so that nobody can have in its place.
+    First,
+    /// It was down: its backup may have served since, and is waited for (G57). So it is where its
+    /// books are lost: the backup may have them.
     Return,
     /// It is the standby unit of a pair whose active unit failed: it serves at once (G66, G67).
     Failover,
@@ -103,7 +106,6 @@ impl Server {
         authority.backup_address.clone_from(&settings.backup_address);
         saved.into_iter().for_each(|record| authority.book.adopt(now, record));
         let _ = authority.book.take_unsaved();
-        let knows_participants = authority.book.records().next().is_some();
         authority.book.allot(&settings.allotments);
         let own_serial = own.serial;
         let mut server = Self {
@@ -116,7 +118,7 @@ impl Server {
             outputs: Outputs::new(),
         };
         let waits = start == Start::Return && server.settings.backup.is_some();
-        if waits && knows_participants {
+        if waits {
             server.returning = Some(now + TAKEOVER);
         } else {
             server.authority.open(now);
@@ -181,6 +183,13 @@ impl Server {
         self.act();
     }
 
+    /// It draws on the pool no more; see [`Participant::stand_by`].
+    pub fn stand_by(&mut self, now: Duration) {
+        self.tick(now);
+        self.own.stand_by(self.now);
+        self.act();
+    }
+
     /// Its licence changed; see [`Participant::set_membership`].
     pub fn set_membership(&mut self, now: Duration, membership: Membership) {
         self.tick(now);
@@ -208,20 +217,21 @@ impl Server {
         self.act();
     }
 
-    /// The pool has another size from now on. With fewer sessions than are granted nobody loses
-    /// any, and none are granted until enough are given back.
-    ///
-    /// # Errors
-    ///
-    /// Where no licence of this size is sold, or more is reserved.
-    pub fn set_size(&mut self, now: Duration, size: u32) -> Result<(), SettingsError> {
+    /// The pool has another size from now on, which is what its licence is for. With fewer sessions
+    /// than are granted nobody loses any, and none are granted until enough are given back. With
+    /// fewer than are reserved none are granted to others, and the operator is told.
+    pub fn set_size(&mut self, now: Duration, size: u32) {
         self.tick(now);
-        let settings = Settings { size, ..self.settings.clone() };
-        settings.check(self.authority.serial)?;
-        self.settings = settings;
+        if size == self.settings.size {
+            return;
+        }
+        self.settings.size = size;
         self.authority.book.terms.size = size;
+        let reserved = self.settings.reserved();
+        if reserved > u64::from(size) {
+            self.authority.log(Event::ReservedBeyond { reserved, size });
+        }
         self.act();
-        Ok(())
     }
 
     /// A message came from `from`.

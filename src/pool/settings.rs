@@ -144,7 +144,7 @@ impl Settings {
                 return Err(SettingsError::Cap { participant, reserved, cap });
             }
         }
-        let reserved = self.allotments.values().map(|it| u64::from(it.reserved)).sum();
+        let reserved = self.reserved();
         if reserved > u64::from(self.size) {
             return Err(SettingsError::Reserved { reserved, size: self.size });
         }
@@ -159,6 +159,11 @@ impl Settings {
             },
             None => Ok(()),
         }
+    }
+
+    /// Sessions that are reserved, of all participants.
+    pub(super) fn reserved(&self) -> u64 {
+        self.allotments.values().map(|it| u64::from(it.reserved)).sum()
     }
 
     fn check_size(&self) -> Result<(), SettingsError> {

@@ -50,10 +50,10 @@ use std::io;
 use std::path::PathBuf;
 
 pub use draw::Draw;
-pub use node::{Dial, Node, Parts};
+pub use node::{Dial, Leave, Node, Parts};
 pub use order::Order;
 pub use report::{About, BackupUnit, Client, Denied, Device, Messages, Network, Pool, Report};
-pub use window::ask;
+pub use window::{ask, on_standby};
 pub use wires::Wires;
 
 use crate::gate::PublishError;
@@ -152,8 +152,11 @@ impl fmt::Display for Entry {
             Self::Refused(refused) => {
                 let severity = Severity::Warning as u8;
                 write!(f, "%TOLLGATE-{severity}-refused: {}", refused.cause)?;
-                if let Some(address) = refused.address {
+                if let Some(address) = refused.from {
                     write!(f, ", from {address}")?;
+                }
+                if let Some(address) = &refused.to {
+                    write!(f, ", to {address}")?;
                 }
                 match refused.claimed {
                     Some(claimed) => write!(f, ", which says it is {claimed}"),

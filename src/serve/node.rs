@@ -57,6 +57,15 @@ pub struct Parts {
     pub log: Box<dyn FnMut(&Entry) + Send>,
 }
 
+/// What becomes of the shared sessions that a unit has, when it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leave {
+    /// They go back to the pool.
+    GiveBack,
+    /// They stay granted to it, until the other unit of its pair has them moved to itself (G74).
+    HandOver,
+}
+
 /// Begins to connect to an address.
 pub type Dial = Box<dyn Fn(&str) -> Result<Dialer, NetError> + Send>;
 
@@ -86,7 +95,7 @@ enum Woken {
     Told(Order),
     Look,
     Due,
-    Stop,
+    Stop(Leave),
 }
 
 impl Node {
@@ -96,21 +105,24 @@ impl Node {
         Self { parts, clock, backup: None, demand: 0, gave_back: Instant::now() }
     }
 
-    /// Runs until `stop` is ready, then gives back what can be given back and ends.
+    /// Runs until `stop` is ready, then gives back what can be given back, or leaves it to the other
+    /// unit of the pair, and ends.
     ///
     /// # Errors
     ///
     /// When a change cannot be stored: nothing that follows it has been sent then, and the unit can
     /// be started again as after a crash. When the window cannot be opened.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run(mut self, stop: impl Future<Output = Leave>) -> Result<(), ServeError> {
         let window = Window::open(&self.parts.window)?;
         if let (Some(dial), Some(known)) = (&self.parts.dial, &self.parts.about.backup_address) {
             self.backup = known.parse().ok();
             self.parts.wires.dial_backup(dial(known)?);
         }
-        self.until(stop, &window).await?;
+        let leave = self.until(stop, &window).await?;
         drop(window);
-        self.parts.machine.stand_by(self.clock.now());
+        if leave == Leave::GiveBack {
+            self.parts.machine.stand_by(self.clock.now());
+        }
         self.settle().await?;
         self.parts.wires.close().await;
         Ok(())
@@ -118,9 +130,9 @@ impl Node {
 
     async fn until(
         &mut self,
-        stop: impl Future<Output = ()>,
+        stop: impl Future<Output = Leave>,
         window: &Window,
-    ) -> Result<(), ServeError> {
+    ) -> Result<Leave, ServeError> {
         let mut stop = pin!(stop);
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,7 +140,7 @@ impl Node {
             self.settle().await?;
             let due = self.parts.machine.next_timeout().map(|then| self.clock.instant(then));
             let woken = tokio::select! {
-                () = &mut stop => Woken::Stop,
+                leave = &mut stop => Woken::Stop(leave),
                 (side, event) = self.parts.wires.next() => Woken::Event(side, event),
                 asking = window.next() => Woken::Asked(asking),
                 Some(order) = self.parts.orders.recv() => Woken::Told(order),
@@ -136,7 +148,7 @@ impl Node {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
             };
             match woken {
-                Woken::Stop => return Ok(()),
+                Woken::Stop(leave) => return Ok(leave),
                 Woken::Event(side, event) => {
                     self.hear(side, event);
                     self.hear_what_is_ready().await;
@@ -172,7 +184,10 @@ impl Node {
             }
             Event::Down(peer, cause) => {
                 self.log(&Entry::Down(peer, cause));
-                self.hear_link((peer, side), Link::Down);
+                // It may have come another way before, as a unit with two addresses does.
+                if !self.parts.wires.is_up(peer.serial) {
+                    self.hear_link((peer, side), Link::Down);
+                }
             }
             Event::Frame(peer, frame) => match Message::decode(&frame) {
                 Ok(message) if may_say(peer.role, side, &message) => {
@@ -198,11 +213,8 @@ impl Node {
         match order {
             Order::License { own, membership, size } => {
                 self.parts.draw.publish_own(*own)?;
-                if let (Machine::Server(server), Some(size)) = (&mut self.parts.machine, size)
-                    && size != server.settings().size
-                {
-                    // What is sold is what a key can be for, and what is reserved stays as it was.
-                    let _ = server.set_size(now, size);
+                if let (Machine::Server(server), Some(size)) = (&mut self.parts.machine, size) {
+                    server.set_size(now, size);
                 }
                 self.parts.machine.set_membership(now, membership);
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::draw::Draw;
 use super::wires::Wires;
 use crate::license::Limit;
+use crate::license::key::Serial;
 use crate::pool::{BackupId, Denials, Machine, PoolUsage, Record, Request, Standing, Tallies};
 
 /// A unit's part in the shared licence at one moment.
@@ -17,6 +18,9 @@ pub struct Report {
     pub role: String,
     /// Whether it serves.
     pub serving: bool,
+    /// Whether it is on standby, until the active unit of its pair ends.
+    #[serde(default)]
+    pub standby: bool,
     /// The address of the main server, as configured, of a unit that has one.
     pub server_address: Option<String>,
     /// The serial number of the server that serves it.
@@ -61,7 +65,7 @@ pub struct Pool {
 }
 
 /// The unit as a participant.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Device {
     /// The most sessions of its platform.
@@ -178,6 +182,26 @@ pub struct About {
 }
 
 impl Report {
+    /// Of a unit that waits for the books of its pair.
+    pub(super) fn on_standby(serial: &Serial, role: &str) -> Self {
+        Self {
+            serial: serial.to_string(),
+            role: role.to_owned(),
+            serving: false,
+            standby: true,
+            server_address: None,
+            served_by: None,
+            pool: None,
+            device: Device::default(),
+            messages: Vec::new(),
+            backup: None,
+            seconds_to_serve: None,
+            clients: Vec::new(),
+            denials: Vec::new(),
+            network: Network::default(),
+        }
+    }
+
     pub(super) fn of(machine: &Machine, draw: &Draw, wires: &Wires, about: &About) -> Self {
         let own = machine.own();
         let usage = draw.gate().usage(Limit::Anyconnect);
@@ -194,6 +218,7 @@ impl Report {
             serial: own.serial().to_string(),
             role: "participant".to_owned(),
             serving: false,
+            standby: own.is_on_standby(),
             server_address: about.server_address.clone(),
             served_by: own.server().map(|server| server.to_string()),
             pool: None,

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::{Report, ServeError};
+use crate::license::key::Serial;
 
 /// Reports that are being sent at once; whoever asks beyond that waits.
 const ASKING: usize = 8;
@@ -36,7 +38,7 @@ pub(super) struct Window {
 
 impl Window {
     /// Opens the window at `path`. One that a killed process left there is replaced; the caller
-    /// holds the books, so no other process uses it.
+    /// is the unit that it is named after, so no other process uses it.
     pub(super) fn open(path: &Path) -> Result<Self, ServeError> {
         let failed = |error| ServeError::Window { path: path.to_owned(), error };
         match path.symlink_metadata() {
@@ -88,6 +90,27 @@ impl Asking {
             let _ = timeout(PATIENCE, stream.write_all(&text)).await;
             drop(place);
         });
+    }
+}
+
+/// Waits for `until` as a unit on standby, which says so to whoever asks at `window`.
+///
+/// # Errors
+///
+/// When the window cannot be opened.
+pub async fn on_standby<T>(
+    window: &Path,
+    serial: &Serial,
+    role: &str,
+    until: impl Future<Output = T>,
+) -> Result<T, ServeError> {
+    let window = Window::open(window)?;
+    let mut until = pin!(until);
+    loop {
+        tokio::select! {
+            done = &mut until => return Ok(done),
+            asking = window.next() => asking.answer(Report::on_standby(serial, role)),
+        }
     }
 }
 

@@ -70,13 +70,15 @@ pub enum Event {
     BackupTerminated,
     /// The server has the backup's report and takes over again (G57).
     ServerReturned,
-    /// A unit sent what is no message.
+    /// The pool became smaller than what is reserved.
+    ReservedBeyond,
+    /// A unit of shared licensing sent what is no message.
     BadMessage,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Expired,
         Self::Activated,
         Self::Deactivated,
@@ -109,6 +111,7 @@ impl Event {
         Self::BackupServed30,
         Self::BackupTerminated,
         Self::ServerReturned,
+        Self::ReservedBeyond,
         Self::BadMessage,
     ];
 
@@ -132,6 +135,7 @@ impl Event {
             pool::Event::BackupServed { .. } => Self::BackupServed30,
             pool::Event::BackupTerminated { .. } => Self::BackupTerminated,
             pool::Event::ServerReturned => Self::ServerReturned,
+            pool::Event::ReservedBeyond { .. } => Self::ReservedBeyond,
             pool::Event::BadMessage { .. } => Self::BadMessage,
         }
     }
@@ -171,6 +175,7 @@ impl Event {
             Self::BackupServed30 => "backup-served-30-days",
             Self::BackupTerminated => "backup-terminated",
             Self::ServerReturned => "server-returned",
+            Self::ReservedBeyond => "reserved-beyond",
             Self::BadMessage => "bad-message",
         }
     }

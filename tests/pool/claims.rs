@@ -96,8 +96,9 @@ fn a_claim_of_an_earlier_life_changes_nothing() {
     let mut server = server(vec![]);
     ask(&mut server, &register(claim(1, 1, 0, 400)));
     assert_eq!(ask(&mut server, &register(claim(2, 1, 0, 50))), Some(Ok(50)));
-    assert_eq!(ask(&mut server, &register(claim(1, 9, 400, 400))), None);
-    assert_eq!(ask(&mut server, &Message::Claim(claim(1, 9, 400, 400))), None);
+    let earlier = Some(Err(Refusal::EarlierLife { latest: 2 }));
+    assert_eq!(ask(&mut server, &register(claim(1, 9, 400, 400))), earlier);
+    assert_eq!(ask(&mut server, &Message::Claim(claim(1, 9, 400, 400))), earlier);
     let record = record(&server);
     assert_eq!((record.incarnation, record.granted, record.exposed), (2, 50, 50));
     let later = Message::Claim(claim(3, 1, 0, 0));

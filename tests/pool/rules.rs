@@ -83,7 +83,7 @@ impl Lab {
             records: std::collections::BTreeMap::new(),
             backup: None,
         };
-        let server = Server::start(lab.now, Start::Return, server_config(1), settings, []);
+        let server = Server::start(lab.now, Start::First, server_config(1), settings, []);
         lab.machines[S] = Some(Machine::Server(Box::new(server.expect("as set up"))));
         lab.settle();
         lab
@@ -519,6 +519,97 @@ fn g57_g58_the_server_returns_learns_what_was_granted_and_takes_over() {
     assert_eq!((lab.held(P), lab.server().usage().granted), (500, 500));
     lab.demand(B, 60); // G58
     assert_eq!((lab.held(B), lab.own(B).server()), (100, Some(serial_of(S))));
+}
+
+/// A server that lost its books waits for its backup all the same: that one has them.
+#[test]
+fn g57_a_server_without_books_waits_for_its_backup() {
+    let mut lab = Lab::new(with_backup());
+    lab.add_backup(1);
+    lab.add_participant(P, "ASA 5520", 0);
+    lab.demand(P, 300);
+    lab.advance(Duration::from_secs(10));
+    lab.kill(S);
+    lab.advance(Duration::from_secs(60));
+    lab.demand(P, 500);
+    let server = Server::start(lab.now, Start::Return, server_config(2), with_backup(), [])
+        .expect("as set up");
+    assert!(!server.is_serving());
+    lab.add(S, Machine::Server(Box::new(server)));
+    lab.link(S, B, Link::Up);
+    assert!(lab.server().is_serving());
+    assert_eq!(lab.server().usage().granted, 500);
+    // Where no backup answers it serves after half a minute.
+    let mut server = Server::start(lab.now, Start::Return, server_config(3), with_backup(), [])
+        .expect("as set up");
+    server.handle_timeout(lab.now + Duration::from_secs(29));
+    assert!(!server.is_serving());
+    server.handle_timeout(lab.now + Duration::from_secs(30));
+    assert!(server.is_serving());
+}
+
+/// With fewer sessions than are reserved nobody else is granted any, and no more than there are.
+#[test]
+fn a_pool_that_becomes_smaller_than_what_is_reserved_is_that_small() {
+    let mut settings = pool(1_000);
+    settings.allotments.insert(serial_of(P), Allotment { reserved: 600, cap: None });
+    let mut lab = Lab::new(settings);
+    lab.add_participant(P, "ASA 5520", 0);
+    lab.add_participant(P + 1, "ASA 5520", 0);
+    lab.demand(P, 300);
+    let now = lab.now;
+    let Some(Machine::Server(server)) = &mut lab.machines[S] else { panic!("as set up") };
+    server.set_size(now, 500);
+    lab.settle();
+    let told = Event::ReservedBeyond { reserved: 600, size: 500 };
+    assert_eq!(lab.happened(S, |it| *it == told), 1);
+    assert_eq!(lab.server().usage().size, 500);
+    lab.demand(P + 1, 100);
+    assert_eq!(lab.held(P + 1), 0, "what is left is reserved");
+    lab.demand(P, 700);
+    assert_eq!((lab.held(P), lab.server().usage().granted), (500, 500));
+}
+
+/// A unit whose clock went back between two lives is served again.
+#[test]
+fn a_life_that_went_back_goes_on_behind_the_latest() {
+    let mut lab = Lab::new(pool(500));
+    lab.add_participant(P, "ASA 5520", 0);
+    lab.demand(P, 60);
+    assert_eq!(lab.held(P), 100);
+    lab.kill(P);
+    let license = RunningLicense::of(&participant_unit("ASA 5520", 0));
+    let membership = Membership::participant(&license).expect("as set up");
+    let own = ParticipantConfig { incarnation: 0, ..config(P, 1, membership) };
+    lab.add(P, Machine::Participant(Box::new(Participant::new(lab.now, own))));
+    lab.demand(P, 30);
+    assert_eq!((lab.held(P), lab.server().usage().granted), (50, 50));
+    assert_eq!(lab.own(P).server(), Some(serial_of(S)));
+}
+
+/// A unit that ends in good order gives back all that it has, and what it keeps ahead too.
+#[test]
+fn a_backup_and_a_server_that_end_give_back_everything() {
+    let mut lab = Lab::new(with_backup());
+    let appetite = Appetite { ahead: 10, keep: 25 };
+    let own = ParticipantConfig { appetite, ..server_config(2) };
+    let server = Server::start(lab.now, Start::First, own, with_backup(), []).expect("as set up");
+    lab.add(S, Machine::Server(Box::new(server)));
+    let license = RunningLicense::of(&participant_unit("ASA 5520", 0));
+    let own = config(B, 1, Membership::participant(&license).expect("as set up"));
+    let own = ParticipantConfig { appetite, ..own };
+    lab.add(B, Machine::Backup(Box::new(Backup::start(lab.now, own, None, []))));
+    for place in [S, B] {
+        lab.demand(place, 120);
+        assert!(lab.held(place) > 0);
+    }
+    for place in [B, S] {
+        let now = lab.now;
+        lab.machines[place].as_mut().expect("as set up").stand_by(now);
+        lab.settle();
+        assert_eq!(lab.held(place), 0);
+    }
+    assert_eq!(lab.server().usage().granted, 0);
 }
 
 /// A backup that has been up with its server for so long.

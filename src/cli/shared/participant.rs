@@ -66,9 +66,8 @@ impl ParticipantCommand {
                 let opened = place.books_or_standby()?;
                 return self.take_part(place, opened, out).await;
             }
-            let Some(opened) = place.books(out).await? else { return Ok(()) };
-            let place = Place::of(&self.place, state)?;
-            self.take_part(place, Some(opened), out).await
+            let Some(opened) = place.books("backup", out).await? else { return Ok(()) };
+            self.take_part(place.looked_at_again()?, Some(opened), out).await
         })
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::future::pending;
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::license::GroupMode;
 use crate::license::key::Serial;
 use crate::net::{Backoff, PORT, Secret};
 use crate::pool::{Appetite, Label, Machine, Membership, ParticipantConfig};
-use crate::serve::{About, Dial, Draw, Node, Order, Parts, Wires};
+use crate::serve::{self, About, Dial, Draw, Leave, Node, Order, Parts, Wires};
 use crate::store::{Books, Device, Kept, StoreError};
 
 /// How often a unit on standby looks whether it is needed.
@@ -108,6 +109,12 @@ impl Place {
         Ok(Self { args: args.clone(), state: state.to_owned(), device, secret, serial, mate })
     }
 
+    /// The same with the unit's file as it is by now.
+    pub(super) fn looked_at_again(self) -> Result<Self, Failure> {
+        let device = looked_at(&self.state)?;
+        Ok(Self { device, ..self })
+    }
+
     /// Opens the books. Nothing where the other unit of the pair has them.
     fn open(&self) -> Result<Option<Opened>, Failure> {
         let units: Vec<Serial> = [self.serial].into_iter().chain(self.mate).collect();
@@ -121,22 +128,29 @@ impl Place {
 
     /// Opens the books, on standby until the other unit of the pair has ended. Nothing where this
     /// one is told to end before.
-    pub(super) async fn books(&self, out: &mut impl Write) -> Result<Option<Opened>, Failure> {
+    pub(super) async fn books(
+        &self,
+        role: &str,
+        out: &mut impl Write,
+    ) -> Result<Option<Opened>, Failure> {
         if let Some(opened) = self.open()? {
             return Ok(Some(opened));
         }
         writeln!(out, "{} on standby, until the active unit of its pair ends", self.serial)?;
         out.flush()?;
         let mut stop = pin!(stop_signal()?);
-        loop {
-            tokio::select! {
-                () = &mut stop => return Ok(None),
-                () = sleep(STANDBY_LOOK) => {}
+        let waiting = async {
+            loop {
+                tokio::select! {
+                    () = &mut stop => return Ok(None),
+                    () = sleep(STANDBY_LOOK) => {}
+                }
+                if let Some(opened) = self.open()? {
+                    return Ok(Some(Opened { waited: true, ..opened }));
+                }
             }
-            if let Some(opened) = self.open()? {
-                return Ok(Some(Opened { waited: true, ..opened }));
-            }
-        }
+        };
+        serve::on_standby(&self.window(), &self.serial, role, waiting).await?
     }
 
     /// The books of a participant, which is a participant on standby where it cannot have them.
@@ -220,8 +234,11 @@ impl Place {
         let (signal, mut failure) = (stop_signal()?, None);
         let stop = async {
             tokio::select! {
-                () = signal => {}
-                why = why => failure = why.ok(),
+                () = signal => if self.mate_waits() { Leave::HandOver } else { Leave::GiveBack },
+                why = why => {
+                    failure = why.ok();
+                    Leave::GiveBack
+                }
             }
         };
         tokio::select! {
@@ -253,10 +270,20 @@ impl Place {
         pending().await
     }
 
+    /// Whether the other unit of the pair runs, and takes over what this one has.
+    fn mate_waits(&self) -> bool {
+        let mate = self.mate.map(|mate| self.window_of(mate));
+        mate.is_some_and(|window| UnixStream::connect(window).is_ok())
+    }
+
     /// The socket where this unit is asked.
     fn window(&self) -> PathBuf {
+        self.window_of(self.serial)
+    }
+
+    fn window_of(&self, unit: Serial) -> PathBuf {
         let first = self.device.members().first().map(|it| *it.ring.serial());
-        window(&self.state, Some(self.serial).filter(|it| Some(*it) != first))
+        window(&self.state, Some(unit).filter(|it| Some(*it) != first))
     }
 }
 

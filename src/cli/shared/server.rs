@@ -108,9 +108,8 @@ impl LicenseServer {
         // What is wrong with the settings is told before anything is waited for.
         self.settings(standing.membership, place.mate)?;
         runtime()?.block_on(async {
-            let Some(opened) = place.books(out).await? else { return Ok(()) };
-            let place = Place::of(&self.place, state)?;
-            self.serve(place, opened, out).await
+            let Some(opened) = place.books("server", out).await? else { return Ok(()) };
+            self.serve(place.looked_at_again()?, opened, out).await
         })
     }
 

@@ -67,7 +67,16 @@ impl SharedShow {
         if license.json {
             return Ok(json::print(out, &report)?);
         }
+        if report.standby {
+            writeln!(
+                out,
+                "{} is on standby, until the active unit of its pair ends",
+                report.serial
+            )?;
+        }
         match license.what.as_deref() {
+            // It waits for the books, and knows nothing yet.
+            _ if report.standby && report.role != "participant" => {}
             Some("client") => clients(&report, out)?,
             Some("backup") => backup(&report, out)?,
             Some(_) => {

@@ -42,6 +42,8 @@ pub(super) struct Watch {
     judge: Judge,
     known: Standing,
     mark: Option<Mark>,
+    /// Why it could not be read, which is told once.
+    unread: Option<String>,
     hangup: Signal,
 }
 
@@ -50,7 +52,7 @@ impl Watch {
         let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
         let hangup = signal(SignalKind::hangup()).map_err(failed)?;
         let path = path.to_owned();
-        Ok(Self { path, judge, known, mark: None, hangup })
+        Ok(Self { path, judge, known, mark: None, unread: None, hangup })
     }
 
     /// Gives an order whenever the licence is another one. Gives back why the unit may no longer
@@ -82,11 +84,15 @@ impl Watch {
         let device = match device {
             Ok(device) => device,
             Err(failure) => {
-                tell(&format_args!("%TOLLGATE-4-unit-unread: {failure}"));
-                self.mark = None;
+                let why = Some(failure.to_string());
+                if self.unread != why {
+                    tell(&format_args!("%TOLLGATE-4-unit-unread: {failure}"));
+                }
+                (self.mark, self.unread) = (None, why);
                 return Ok(());
             }
         };
+        self.unread = None;
         let standing = (self.judge)(&device)?;
         if standing != self.known {
             tell(&"%TOLLGATE-5-license-changed: the unit's licence changed and is in force");

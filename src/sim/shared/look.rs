@@ -187,7 +187,10 @@ impl World {
             (true, true) if stays => network.set_membership(place, membership),
             (true, _) => {
                 network.set_membership(place, membership);
-                if let Err(why) = network.start(place, Start::Return) {
+                // A unit that has stored nothing has never served anybody.
+                let first = network.node(place).disk().records.is_empty();
+                let start = if first { Start::First } else { Start::Return };
+                if let Err(why) = network.start(place, start) {
                     return vec![format!("{name}: cannot serve: {why}")];
                 }
                 self.shared.running.insert(unit);
