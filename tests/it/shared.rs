@@ -503,6 +503,45 @@ fn what_is_entered_on_a_unit_that_runs_counts_at_once() {
     site.wait("it gave back", |site| site.granted("server") == Some(0));
 }
 
+/// A unit with two addresses is one unit: a participant that reaches it by both is served all the
+/// time, whichever connection the server keeps.
+#[test]
+fn a_server_with_two_addresses_serves_all_the_time() {
+    let mut site = Site::new(&["server", "branch"]);
+    let listen = ["license-server", "--refresh", "10", "--listen", "0.0.0.0:0"];
+    let told = address(&site.start("server", &listen));
+    let port = told.rsplit(':').next().unwrap();
+    let [one, other] = ["127.0.0.1", "127.0.0.2"].map(|it| format!("{it}:{port}"));
+    site.start("branch", &["participant", "--server", &one, "--server", &other, "--load", "60"]);
+    site.wait("it is served", |site| site.is_served_by("branch", 0) && site.holds("branch") == 50);
+    let came = |site: &Site| site.ask("server").unwrap().network.up;
+    let before = came(&site);
+    let (mut looks, mut served) = (0, 0);
+    site.wait("it comes by turns", |site| {
+        looks += 1;
+        served += u32::from(site.is_served_by("branch", 0));
+        looks > 100 && came(site) > before + 10
+    });
+    // For a moment after it lost one connection it may have none.
+    assert!(served * 10 > looks * 8, "served at {served} of {looks} looks");
+}
+
+/// The secret may come from a pipe, which can be read once.
+#[test]
+fn the_secret_comes_from_standard_input() {
+    let mut site = Site::new(&["server"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(["--state", &site.file("server"), "license-server", "--secret-file", "-"]);
+    command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"correct horse battery staple\n").unwrap();
+    drop(stdin);
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    site.running.push(Running { name: "server", child, stdout });
+    assert!(site.says("server").starts_with("serving 500 sessions at 127.0.0.1:"));
+}
+
 /// G9
 #[test]
 fn whoever_has_another_secret_is_not_served() {
