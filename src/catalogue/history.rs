@@ -151,9 +151,28 @@ pub fn changes(entry: &Entry) -> impl Iterator<Item = &'static Change> {
     CHANGES.iter().filter(move |it| it.model == model && it.tier.is_none_or(|it| it == tier))
 }
 
-/// The limit of `feature` in `release`, where it was smaller than it is now.
-pub fn smaller_limit(entry: &Entry, feature: Feature, release: Release) -> Option<u32> {
-    changes(entry).find(|it| it.feature == feature && it.release > release).map(|it| it.from)
+/// A limit of a model that was smaller in some release than its table has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SmallerLimit {
+    /// The feature: its included value, or the largest that can be licensed.
+    pub feature: Feature,
+    /// The limit in that release.
+    pub then: u32,
+    /// The limit by the model's table.
+    pub now: u32,
+}
+
+/// The limits that were smaller in `release` than the tables have them, each once.
+pub fn smaller_limits(entry: &Entry, release: Release) -> Vec<SmallerLimit> {
+    let mut limits = Vec::<SmallerLimit>::new();
+    for Change { feature, from, to, .. } in changes(entry).filter(|it| it.release > release) {
+        // The first change after the release says what the limit was in it.
+        if limits.iter().all(|it| it.feature != *feature) {
+            let now = entry.largest(*feature).unwrap_or(*to);
+            limits.push(SmallerLimit { feature: *feature, then: *from, now });
+        }
+    }
+    limits
 }
 
 const fn change(release: Release, model: Model, feature: Feature, from: u32, to: u32) -> Change {
@@ -224,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::catalogue::{Offer, Value, entries, parse_entry};
+    use crate::catalogue::{entries, parse_entry};
 
     fn release(text: &str) -> Release {
         text.parse().unwrap()
@@ -281,15 +300,7 @@ mod tests {
                 else {
                     continue;
                 };
-                let offered = row.optional.iter().filter_map(|offer| match *offer {
-                    Offer::One(value) => value.count(),
-                    Offer::Range { to, .. } => Some(to),
-                });
-                let included = match row.value {
-                    Value::ByMode { routed, .. } => routed,
-                    value => value.count().unwrap_or(0),
-                };
-                let now = offered.fold(included, u32::max);
+                let now = entry.largest(row.feature).unwrap_or(0);
                 let known = (entry.model.name(), row.feature, last.to, now);
                 assert!(last.to == now || contradictions.contains(&known), "{known:?}");
                 checked += 1;
@@ -300,14 +311,25 @@ mod tests {
 
     #[test]
     fn k5_limits_of_earlier_releases() {
-        let limit =
-            |model, feature, to| smaller_limit(parse_entry(model).unwrap(), feature, release(to));
+        let limit = |model, feature, to| {
+            let limits = smaller_limits(parse_entry(model).unwrap(), release(to));
+            limits.iter().find(|it| it.feature == feature).map(|it| it.then)
+        };
         assert_eq!(limit("5580-20", Vlans, "8.4"), None);
         assert_eq!(limit("5580-20", Vlans, "8.3"), Some(250));
         assert_eq!(limit("5580-20", Vlans, "8.1(1)"), Some(100));
         assert_eq!(limit("5510", Vlans, "7.0(4)"), Some(0));
         assert_eq!(limit("5510/security-plus", Vlans, "7.1"), Some(25));
         assert_eq!(limit("5510", FirewallConns, "8.2"), None);
+        let vlans = |then, now| SmallerLimit { feature: Vlans, then, now };
+        let told = |model| smaller_limits(parse_entry(model).unwrap(), release("7.1"));
+        assert_eq!(told("5520"), [vlans(100, 150)]);
+        assert!(told("5550").contains(&vlans(200, 400)), "as the table has it");
+        let twice = smaller_limits(parse_entry("5520").unwrap(), release("7.0(4)"));
+        assert_eq!(
+            twice.iter().filter(|it| it.feature == Vlans).collect::<Vec<_>>(),
+            [&vlans(25, 150)]
+        );
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub enum LookupError {
         /// What was given.
         given: String,
     },
+    /// The model's text names one, and another one is given besides.
+    #[error("the {what} is `{named}` by the model and `{given}` besides; leave one out")]
+    Contradiction {
+        /// Tier or guide.
+        what: &'static str,
+        /// What the model's text names.
+        named: String,
+        /// What is given besides.
+        given: String,
+    },
     /// The guide exists and does not describe the model.
     #[error("the `{guide}` guide does not describe {model}; its guide is: {}", guides(*.model))]
     NotInGuide {
@@ -37,6 +47,9 @@ pub enum LookupError {
 }
 
 /// Finds the entry of `model` in `tier` and `guide`, each as a person types it.
+///
+/// The model may name tier and guide too, as an entry prints them: `MODEL[/TIER][ (GUIDE)]`. What is
+/// named twice has to be the same.
 ///
 /// Capitals, blanks, hyphens, the word “with” and a leading “ASA” make no difference, nor does
 /// leaving out the “X” of a model; `SSP-10` alone and `ASASM` are understood. The tier is base
@@ -61,6 +74,7 @@ pub fn find(
     tier: Option<&str>,
     guide: Option<&str>,
 ) -> Result<&'static Entry, LookupError> {
+    let (model, tier, guide) = together(model, tier, guide)?;
     let model = model_named(model)?;
     let guide = guide.map(guide_named).transpose()?;
     // The 9.1 guide's entries come first, so they are found first where no guide is named.
@@ -91,15 +105,35 @@ pub fn find(
 ///
 /// As [`find`].
 pub fn parse_entry(text: &str) -> Result<&'static Entry, LookupError> {
+    find(text, None, None)
+}
+
+/// What a person typed of model, tier and guide.
+type Words<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+/// The words of `MODEL[/TIER][ (GUIDE)]` and those that were given besides.
+fn together<'a>(
+    text: &'a str,
+    tier: Option<&'a str>,
+    guide: Option<&'a str>,
+) -> Result<Words<'a>, LookupError> {
     let text = text.trim();
-    let (text, guide) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+    let (text, its_guide) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
         Some((text, guide)) => (text.trim_end(), Some(guide)),
         None => (text, None),
     };
-    match text.split_once('/') {
-        Some((model, tier)) => find(model, Some(tier), guide),
-        None => find(text, None, guide),
-    }
+    let (model, its_tier) = match text.split_once('/') {
+        Some((model, tier)) => (model, Some(tier)),
+        None => (text, None),
+    };
+    let same = |what, named: Option<&'a str>, given: Option<&'a str>| match (named, given) {
+        (Some(named), Some(given)) if plain(named) != plain(given) => {
+            let (named, given) = (named.to_owned(), given.to_owned());
+            Err(LookupError::Contradiction { what, named, given })
+        }
+        _ => Ok(named.or(given)),
+    };
+    Ok((model, same("tier", its_tier, tier)?, same("guide", its_guide, guide)?))
 }
 
 fn model_named(given: &str) -> Result<Model, LookupError> {
@@ -184,6 +218,20 @@ mod tests {
             let (tier, guide) = (entry.tier.name(), entry.guide().name());
             assert_eq!(find(entry.model.name(), Some(tier), Some(guide)), Ok(entry));
         }
+    }
+
+    #[test]
+    fn what_is_named_twice_is_the_same() {
+        let entry = parse_entry("5510/security-plus").unwrap();
+        assert_eq!(find("5510/Security Plus", Some("security-plus"), Some("9.1")), Ok(entry));
+        assert_eq!(find("5510", Some("security-plus"), None), Ok(entry));
+        assert!(find("5525-X (pak)", None, None).is_ok_and(|it| it.guide() == Guide::Pak));
+        let error = find("5510/security-plus", Some("base"), None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the tier is `security-plus` by the model and `base` besides; leave one out"
+        );
+        assert!(find("5525-X (pak)", None, Some("9.1")).is_err());
     }
 
     #[test]

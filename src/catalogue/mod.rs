@@ -19,7 +19,9 @@ mod v91;
 mod value;
 
 pub use feature::{Feature, UnknownFeature};
-pub use history::{Change, Release, ReleaseError, changes, introduced, smaller_limit};
+pub use history::{
+    Change, Release, ReleaseError, SmallerLimit, changes, introduced, smaller_limits,
+};
 pub use lookup::{LookupError, find, parse_entry};
 pub use model::{Entry, Guide, Model, Row, Table, Term, Tier};
 pub use value::{Encryption, Failover, InterfaceSpeed, Offer, UnknownValue, Value};

@@ -264,6 +264,21 @@ impl Entry {
         self.rows.iter().find(|row| row.feature == feature)
     }
 
+    /// The largest value of a feature that the table has: what is included, or what can be
+    /// licensed. None where it is no number.
+    pub fn largest(&self, feature: Feature) -> Option<u32> {
+        let row = self.row(feature)?;
+        let offered = row.optional.iter().filter_map(|offer| match *offer {
+            Offer::One(value) => value.count(),
+            Offer::Range { to, .. } => Some(to),
+        });
+        let included = match row.value {
+            Value::ByMode { routed, .. } => Some(routed),
+            value => value.count(),
+        };
+        offered.chain(included).max()
+    }
+
     /// The guide that describes this entry.
     pub const fn guide(&self) -> Guide {
         self.table.guide

@@ -63,7 +63,7 @@ pub(super) struct Guard {
     #[command(flatten)]
     more: LicenceArgs,
     /// A network whose addresses are inside [default: private addresses, RFC 1918 and RFC 4193]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = text::network)]
     inside: Vec<IpNet>,
     /// The unit has no default route: hosts on all interfaces of an ASA 5505 count
     #[arg(long)]

@@ -61,7 +61,27 @@ pub fn main() -> ExitCode {
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
 
+impl Command {
+    /// Whether it is about a unit whose file `--state` names.
+    const fn takes_state(&self) -> bool {
+        match self {
+            Self::Shared(_) => true,
+            #[cfg(target_os = "linux")]
+            Self::Guard(_) => true,
+            Self::Operator(operator) => operator.takes_state(),
+            _ => false,
+        }
+    }
+}
+
 fn run(cli: &Cli, out: &mut impl Write) -> Result<(), Failure> {
+    if cli.state.is_some() && !cli.command.takes_state() {
+        return Err(Failure::NotUnderstood(
+            "`--state` names a unit's file, which this command does not use; leave it out, and \
+             describe the unit by the command's own options"
+                .to_owned(),
+        ));
+    }
     match &cli.command {
         Command::Models(models) => models.run(out),
         Command::Explain(explain) => explain.run(out),

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
 use serde_json::{Map, Value as Json, json};
 
-use super::Failure;
+use super::{Failure, text};
 use crate::capture::{Fault, Reader, Traffic, Zones};
 
 /// The most threads that follow flows.
@@ -28,7 +28,7 @@ pub(super) struct TrafficArgs {
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// A network whose addresses are inside [default: private addresses, RFC 1918 and RFC 4193]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = text::network)]
     inside: Vec<IpNet>,
     /// The unit has no default route: hosts on all interfaces of an ASA 5505 count
     #[arg(long)]

@@ -116,7 +116,8 @@ mod tests {
         let error = check(&read(&["22/tcp=5", "53/udp=1", "22/tcp=3"])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`22/tcp=5` and `22/tcp=3` are for the same connections; give one with the units of both"
+            "`22/tcp=5` and `22/tcp=3` are for the same connections; \
+             give one with the units of both"
         );
         let many: Vec<_> = (1..=65).map(|port| Reserve { port, protocol: 6, units: 1 }).collect();
         assert_eq!(check(&many[..64]), Ok(()));

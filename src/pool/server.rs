@@ -170,9 +170,11 @@ impl Server {
         &self.own
     }
 
-    /// How long the backup could serve, as it said last.
+    /// How long the backup could serve, as it said last; of a pair, the unit that was heard last.
     pub fn backup_remaining(&self) -> Option<Duration> {
-        self.backups.values().filter_map(|backup| backup.remaining).min()
+        let last =
+            self.backups.values().filter(|it| it.remaining.is_some()).max_by_key(|it| it.heard);
+        last.and_then(|backup| backup.remaining)
     }
 
     /// So many sessions are in use or asked for on the server itself; see

@@ -119,7 +119,7 @@ fn f4_h8_h9_pairs() {
 fn k1_k6_smaller_limits_are_told() {
     let unit = Firewall::new("ASA 5585-X with SSP-60");
     let limits = unit.ring.downgrade(release("8.2"), None).limits;
-    let told: Vec<_> = limits.iter().map(|it| (it.feature, it.from)).collect();
+    let told: Vec<_> = limits.iter().map(|it| (it.feature, it.then)).collect();
     let expected = [
         (Feature::SecurityContexts, 50),
         (Feature::Vlans, 250),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tollgate::license::key::Serial;
 use tollgate::pool::{
-    About, Appetite, Claim, Grant, Link, Message, Output, Participant, ParticipantConfig, Purpose,
-    Record, Refusal, Role, Server, Settings, Start,
+    About, Appetite, Change, Claim, Grant, Link, Message, Output, Participant, ParticipantConfig,
+    Purpose, Record, Refusal, Role, Server, Settings, Start,
 };
 
 use crate::units::{membership, serial_of, server_membership};
@@ -57,6 +57,9 @@ fn ask_at(server: &mut Server, now: Duration, message: &Message) -> Option<Resul
             }
             Output::Send { to, message: Message::Refused { reason, .. } } if to == participant => {
                 answer = Some(Err(reason));
+            }
+            Output::Save(Change::Record(record)) if record.serial == participant => {
+                assert_eq!(answer, None, "P4: it was told before it is stored");
             }
             _ => {}
         }

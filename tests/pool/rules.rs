@@ -512,6 +512,7 @@ fn g57_g58_the_server_returns_learns_what_was_granted_and_takes_over() {
     lab.add(S, Machine::Server(Box::new(server)));
     lab.link(S, B, Link::Up);
     assert!(lab.server().is_serving() && !lab.backup().is_serving());
+    assert_eq!(lab.happened(B, |it| *it == Event::BackupRole { active: false }), 1);
     assert_eq!(lab.server().usage().granted, 500);
     lab.link(P, S, Link::Up);
     lab.advance(Duration::from_secs(60));

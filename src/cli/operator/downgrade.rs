@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use crate::catalogue::{Feature, Release};
+use crate::catalogue::{Feature, Release, SmallerLimit};
 use crate::cli::{Failure, json};
 use crate::license::key::ParsedKey;
 use crate::license::ring::{Downgrade, FailoverFate, PermanentFate, TimedFate, failover_after};
@@ -69,7 +69,8 @@ fn print(fate: &Downgrade, group: Option<FailoverFate>, out: &mut impl Write) ->
         }
     }
     for limit in &fate.limits {
-        writeln!(out, "`{}`: {} instead of {}", limit.feature, limit.from, limit.to)?;
+        let SmallerLimit { feature, then, now } = limit;
+        writeln!(out, "`{feature}`: at most {then} instead of {now}")?;
     }
     match group {
         None => Ok(()),
@@ -113,7 +114,7 @@ fn report(fate: &Downgrade, group: Option<FailoverFate>) -> Json {
     };
     let limits = fate.limits.iter();
     let limits =
-        limits.map(|it| json!({"feature": it.feature.name(), "from": it.to, "to": it.from}));
+        limits.map(|it| json!({"feature": it.feature.name(), "from": it.now, "to": it.then}));
     json!({
         "to": fate.to.to_string(),
         "permanent": permanent,

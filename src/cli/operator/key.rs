@@ -10,7 +10,7 @@ use super::occurrence::{print_end, reasons, report, told};
 use super::opened;
 use crate::cli::json::{self, Cell};
 use crate::cli::{Failure, unit};
-use crate::license::key::ParsedKey;
+use crate::license::key::{ELEMENTS, ParsedKey};
 use crate::license::ring::{Activation, Entered, Loss, Placed};
 use crate::store::Occurrence;
 
@@ -50,6 +50,11 @@ impl ActivationKey {
         let (verb, words) = match self.words.split_last() {
             Some((last, words)) if ["activate", "deactivate"].contains(&last.as_str()) => {
                 (last.as_str(), words)
+            }
+            Some((last, words)) if words.len() == ELEMENTS => {
+                return Err(Failure::NotUnderstood(format!(
+                    "after the key comes `activate`, `deactivate` or nothing, not `{last}`"
+                )));
             }
             _ => ("enter", self.words.as_slice()),
         };

@@ -33,6 +33,11 @@ pub(super) enum Operator {
 }
 
 impl Operator {
+    /// Whether it is about a unit whose file `--state` names.
+    pub(super) const fn takes_state(&self) -> bool {
+        !matches!(self, Self::Authority(_) | Self::Issue(_))
+    }
+
     pub(super) fn run(&self, state: Option<&Path>, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Authority(authority) => authority.run(out),

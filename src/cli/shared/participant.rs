@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::place::{self, Opened, Place, PlaceArgs, address, moment, runtime};
+use super::place::{self, Opened, Place, PlaceArgs, address, listening, moment, runtime};
 use super::server::{IdentityArgs, listen};
 use super::watch::Standing;
-use crate::cli::Failure;
+use crate::cli::{Failure, text};
 use crate::net::{Backoff, Dial, Dialer, Fingerprint, Limits, Listen, PORT, Peer, Role, Secret};
 use crate::pool::{Backup, Machine, Membership, Participant};
 use crate::serve::{self, About, Wires};
@@ -48,6 +48,7 @@ pub(in crate::cli) struct ParticipantCommand {
         long,
         value_name = "ADDRESS:PORT",
         default_value_t = SocketAddr::from(([0; 4], PORT)),
+        value_parser = listening,
         requires = "as_backup"
     )]
     listen: SocketAddr,
@@ -61,6 +62,12 @@ impl ParticipantCommand {
     pub(super) fn run(&self, state: &Path, out: &mut impl Write) -> Result<(), Failure> {
         let place = Place::of(&self.place, state)?;
         standing(&place.device)?;
+        if self.pin.is_some() && self.backup_pin.is_none() && !self.as_backup {
+            text::note(
+                &"`--pin` is the server's: whoever has the backup's address can take a proof to try \
+                  guesses of the secret on; `--backup-pin` prevents that too",
+            );
+        }
         runtime()?.block_on(async {
             if !self.as_backup {
                 let opened = place.books_or_standby()?;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::future::pending;
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -348,6 +349,20 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     let seconds = number.parse().map_err(|_| format!("`{text}` is no number of seconds, 30s"))?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// An address to listen at as a person types it: with the guides' port where none is given (G11).
+pub(super) fn listening(text: &str) -> Result<SocketAddr, String> {
+    let whole = text.parse().or_else(|_| {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, PORT))
+    });
+    whole.map_err(|_| {
+        format!(
+            "`{text}` is no address of this machine; use ADDRESS or ADDRESS:PORT, such as \
+             0.0.0.0:{PORT}, and an IPv6 address in brackets"
+        )
+    })
 }
 
 /// A server's address as a person types it: with the guides' port where none is given (G11).

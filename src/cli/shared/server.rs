@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::place::{self, Opened, Place, PlaceArgs, address, runtime, seconds};
+use super::place::{self, Opened, Place, PlaceArgs, address, listening, runtime, seconds};
 use super::watch::Standing;
 use crate::cli::Failure;
 use crate::cli::unit::split;
@@ -29,7 +29,12 @@ pub(in crate::cli) struct LicenseServer {
     #[arg(long, value_name = "SESSIONS")]
     size: Option<u32>,
     /// Where participants and the backup connect
-    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from(([0; 4], PORT)))]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value_t = SocketAddr::from(([0; 4], PORT)),
+        value_parser = listening
+    )]
     listen: SocketAddr,
     /// How often participants refresh, 10 to 300 seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -54,7 +59,7 @@ pub(in crate::cli) struct LicenseServer {
     #[arg(long, value_name = "SERIAL=SESSIONS")]
     cap: Vec<String>,
     /// The most connections from one address, where many participants are behind one
-    #[arg(long, value_name = "CONNECTIONS")]
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
     per_address: Option<u32>,
     #[command(flatten)]
     identity: IdentityArgs,
@@ -82,7 +87,11 @@ impl IdentityArgs {
             let failed = |error| Failure::Failed(format!("cannot read `{shown}`: {error}"));
             fs::read(path).map(zeroize::Zeroizing::new).map_err(failed)
         };
-        Ok(Identity::from_pem(&read(certificate)?, &read(key)?)?)
+        let identity = Identity::from_pem(&read(certificate)?, &read(key)?);
+        identity.map_err(|error| {
+            let (certificate, key) = (certificate.display(), key.display());
+            Failure::NotUnderstood(format!("`{certificate}` with `{key}`: {error}"))
+        })
     }
 }
 

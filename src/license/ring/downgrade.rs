@@ -11,7 +11,7 @@
 //! outdented bullets of the PAK guide belong to 8.2 too (H12).
 
 use super::{KeyRing, Permanent, State, TimedLicence};
-use crate::catalogue::{Change, Feature, Release, changes, introduced};
+use crate::catalogue::{Feature, Release, SmallerLimit, introduced, smaller_limits};
 use crate::license::Configuration;
 use crate::license::key::{Grant, ParsedKey, VerifiedKey};
 
@@ -25,7 +25,7 @@ pub struct Downgrade {
     /// What becomes of the time-based keys, in the order of installation.
     pub time_based: Vec<TimedFate>,
     /// The limits that were smaller in that release, whatever the keys say.
-    pub limits: Vec<&'static Change>,
+    pub limits: Vec<SmallerLimit>,
 }
 
 /// What becomes of a permanent key.
@@ -106,7 +106,7 @@ impl KeyRing {
             to,
             permanent: self.permanent_fate(to, earlier),
             time_based: self.timed.iter().map(fate).collect(),
-            limits: changes(entry).filter(|change| change.release > to).collect(),
+            limits: smaller_limits(entry, to),
         }
     }
 
