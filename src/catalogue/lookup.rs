@@ -48,8 +48,8 @@ pub enum LookupError {
 
 /// Finds the entry of `model` in `tier` and `guide`, each as a person types it.
 ///
-/// The model may name tier and guide too, as an entry prints them: `MODEL[/TIER][ (GUIDE)]`. What is
-/// named twice has to be the same.
+/// The model may name tier and guide too, as an entry prints them: `MODEL[/TIER][ (GUIDE)]`. What
+/// is named twice has to be the same.
 ///
 /// Capitals, blanks, hyphens, the word “with” and a leading “ASA” make no difference, nor does
 /// leaving out the “X” of a model; `SSP-10` alone and `ASASM` are understood. The tier is base

@@ -29,8 +29,8 @@ use crate::guard::{
 };
 use crate::license::RunningLicense;
 
-/// Notices on their way to whoever reads them. Beyond this they are counted: no connection waits for
-/// a terminal.
+/// Notices on their way to whoever reads them. Beyond this they are counted: no connection waits
+/// for a terminal.
 const NOTICES: usize = 4_096;
 
 /// Ask the gate for each new connection that this machine forwards (Linux, root)

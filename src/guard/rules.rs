@@ -114,8 +114,8 @@ fn installed(program: &str) -> Result<Vec<Vec<String>>, RuleError> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(of_a_guard).collect())
 }
 
-/// The words after `-A` where a line of `iptables -S` is a guard's rule. The comment is the only one
-/// of its words that has a blank in it.
+/// The words after `-A` where a line of `iptables -S` is a guard's rule. The comment is the only
+/// one of its words that has a blank in it.
 fn of_a_guard(line: &str) -> Option<Vec<String>> {
     let rule = line.strip_prefix("-A ")?;
     let (before, after) = rule.split_once(&format!("--comment \"{COMMENT}\""))?;

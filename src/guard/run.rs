@@ -134,8 +134,8 @@ fn system(what: &'static str) -> impl Fn(Errno) -> GuardError {
 pub struct Signals(SignalFd);
 
 impl Signals {
-    /// Blocks them for the calling thread and those that it starts from now on, so that no thread is
-    /// interrupted by them.
+    /// Blocks them for the calling thread and those that it starts from now on, so that no thread
+    /// is interrupted by them.
     ///
     /// # Errors
     ///

@@ -290,8 +290,8 @@ impl fmt::Display for Event {
             Self::ServerReturned => f.write_str("Shared license server has resumed operation."),
             Self::ReservedBeyond { reserved, size } => write!(
                 f,
-                "Shared license pool has {size} session(s) and {reserved} are reserved: nobody else \
-                 is granted any."
+                "Shared license pool has {size} session(s) and {reserved} are reserved: nobody \
+                 else is granted any."
             ),
             Self::BadMessage { from, error } => {
                 write!(f, "Shared license message from {from} ignored: {error}.")

@@ -105,8 +105,8 @@ impl Node {
         Self { parts, clock, backup: None, demand: 0, gave_back: Instant::now() }
     }
 
-    /// Runs until `stop` is ready, then gives back what can be given back, or leaves it to the other
-    /// unit of the pair, and ends.
+    /// Runs until `stop` is ready, then gives back what can be given back, or leaves it to the
+    /// other unit of the pair, and ends.
     ///
     /// # Errors
     ///

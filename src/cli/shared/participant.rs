@@ -64,8 +64,8 @@ impl ParticipantCommand {
         standing(&place.device)?;
         if self.pin.is_some() && self.backup_pin.is_none() && !self.as_backup {
             text::note(
-                &"`--pin` is the server's: whoever has the backup's address can take a proof to try \
-                  guesses of the secret on; `--backup-pin` prevents that too",
+                &"`--pin` is the server's: whoever has the backup's address can take a proof to \
+                  try guesses of the secret on; `--backup-pin` prevents that too",
             );
         }
         runtime()?.block_on(async {
