@@ -388,3 +388,20 @@ fn report(status: &Status, license: Option<&RunningLicense>) -> Map<String, Json
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_told_when_there_is_some() {
+        let (sender, notices) = bounded(2);
+        let mut desk = Desk { sender, unread: 0 };
+        (0..5).for_each(|_| desk.hand_on(&Notice::Published));
+        assert_eq!((desk.unread, notices.try_iter().count()), (3, 2));
+        desk.hand_on(&Notice::Overflow);
+        let told: Vec<_> = notices.try_iter().collect();
+        assert!(matches!(told[..], [Told::Unread(3), Told::Notice(Notice::Overflow)]));
+        assert_eq!(desk.unread, 0);
+    }
+}

@@ -285,13 +285,7 @@ fn in_force(license: &RunningLicense, feature: Feature) -> Result<Value, Ineligi
 
 /// The most Premium sessions that are sold for the model and tier.
 fn largest_premium(entry: &Entry) -> u32 {
-    let Some(row) = entry.row(Feature::AnyconnectPremium) else { return 0 };
-    let sold = row.optional.iter().filter_map(|offer| match offer {
-        Offer::One(Value::Count(sessions)) => Some(*sessions),
-        _ => None,
-    });
-    let included = if let Value::Count(sessions) = row.value { sessions } else { 0 };
-    sold.fold(included, u32::max)
+    entry.largest(Feature::AnyconnectPremium).unwrap_or_default()
 }
 
 /// The most Premium sessions of any tier of the model of this name, where it can be a participant.
