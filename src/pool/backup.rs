@@ -57,7 +57,6 @@ impl Default for BackupState {
 /// A report on its way.
 #[derive(Clone, Debug)]
 struct Reporting {
-    part: u32,
     message: Report,
     /// The version of the books that is reached with it.
     reached: u64,
@@ -86,6 +85,8 @@ pub struct Backup {
     spent_until: Duration,
     /// The version of the books when it began to serve.
     served_from: u64,
+    /// How many parts of reports were begun in this life.
+    parts: u64,
     reporting: Option<Reporting>,
     outputs: Outputs,
 }
@@ -126,6 +127,7 @@ impl Backup {
             credited: now,
             spent_until: now,
             served_from: 0,
+            parts: 0,
             reporting: None,
             outputs: Outputs::new(),
         };
@@ -239,7 +241,7 @@ impl Backup {
         self.tick(now);
         match message {
             Message::Sync(update) => self.update(from, update),
-            Message::ReportAnswer { server, part } => self.reported(*server, *part),
+            Message::ReportAnswer { backup, number } => self.reported(*backup, *number),
             Message::Register(..) | Message::Claim(_) | Message::Transfer { .. } => {
                 self.authority.handle_message(self.now, from, message);
             }
@@ -385,7 +387,7 @@ impl Backup {
         let message = Message::SyncAnswer(answer);
         self.authority.output(Output::Send { to: from, message });
         if self.state.report_due && self.reporting.is_none() {
-            self.report(0, self.served_from);
+            self.report(self.served_from);
         }
     }
 
@@ -411,10 +413,17 @@ impl Backup {
     }
 
     /// Sends the part of the report that begins after the version `base` of the books.
-    fn report(&mut self, part: u32, base: u64) {
+    fn report(&mut self, base: u64) {
         let (records, reached, last) = self.authority.book.changes_since(base);
-        let message = Report { server: self.server_incarnation, part, last, records };
-        self.reporting = Some(Reporting { part, message, reached, retry_at: self.now });
+        self.parts += 1;
+        let message = Report {
+            server: self.server_incarnation,
+            backup: self.authority.incarnation,
+            number: self.parts,
+            last,
+            records,
+        };
+        self.reporting = Some(Reporting { message, reached, retry_at: self.now });
         self.report_again();
     }
 
@@ -427,14 +436,15 @@ impl Backup {
         self.authority.output(Output::Send { to, message });
     }
 
-    fn reported(&mut self, server: u64, part: u32) {
-        let answers = |it: &mut Reporting| it.part == part && it.message.server == server;
+    fn reported(&mut self, backup: u64, number: u64) {
+        let answers =
+            |it: &mut Reporting| (it.message.backup, it.message.number) == (backup, number);
         let Some(report) = self.reporting.take_if(answers) else { return };
         if report.message.last {
             self.state.report_due = false;
             self.save();
         } else {
-            self.report(part + 1, report.reached);
+            self.report(report.reached);
         }
     }
 

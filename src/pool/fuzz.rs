@@ -179,11 +179,12 @@ fn a_message(numbers: &mut Numbers<'_>) -> Option<Message> {
         }),
         8 => Message::Report(Report {
             server: numbers.life()?,
-            part: numbers.sessions()?,
+            backup: numbers.life()?,
+            number: numbers.life()?,
             last: numbers.next()? % 2 == 0,
             records: records(numbers)?,
         }),
-        _ => Message::ReportAnswer { server: numbers.life()?, part: numbers.sessions()? },
+        _ => Message::ReportAnswer { backup: numbers.life()?, number: numbers.life()? },
     })
 }
 

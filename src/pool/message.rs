@@ -218,9 +218,12 @@ pub struct SyncAnswer {
 pub struct Report {
     /// The server's life to which it reports.
     pub server: u64,
-    /// Which part of the report this is, from 0.
-    pub part: u32,
-    /// Whether it is the last.
+    /// The backup's own.
+    pub backup: u64,
+    /// How many parts of reports it has begun in this life, this one included: never used twice, so
+    /// an answer that is late answers nothing else.
+    pub number: u64,
+    /// Whether it is the last part.
     pub last: bool,
     /// Records, by serial number.
     pub records: Batch,
@@ -270,10 +273,10 @@ pub enum Message {
     Report(Report),
     /// The server has this part of the report.
     ReportAnswer {
-        /// The server's life.
-        server: u64,
-        /// The part.
-        part: u32,
+        /// The backup's life.
+        backup: u64,
+        /// The part's number.
+        number: u64,
     },
 }
 
@@ -317,13 +320,14 @@ impl Message {
             Self::SyncAnswer(answer) => write_sync_answer(answer, &mut to),
             Self::Report(report) => {
                 to.u64(report.server);
-                to.u32(report.part);
+                to.u64(report.backup);
+                to.u64(report.number);
                 to.flag(report.last);
                 report.records.write(&mut to);
             }
-            Self::ReportAnswer { server, part } => {
-                to.u64(*server);
-                to.u32(*part);
+            Self::ReportAnswer { backup, number } => {
+                to.u64(*backup);
+                to.u64(*number);
             }
         }
         to.finish()
@@ -399,13 +403,14 @@ impl Message {
             }),
             9 => Self::Report(Report {
                 server: from.u64("server's incarnation")?,
-                part: from.u32("part")?,
+                backup: from.u64("backup's incarnation")?,
+                number: from.u64("number")?,
                 last: from.flag("last")?,
                 records: Batch::read(from)?,
             }),
             10 => Self::ReportAnswer {
-                server: from.u64("server's incarnation")?,
-                part: from.u32("part")?,
+                backup: from.u64("backup's incarnation")?,
+                number: from.u64("number")?,
             },
             other => return Err(DecodeError::Kind(other)),
         })

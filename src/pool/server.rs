@@ -379,8 +379,7 @@ impl Server {
     }
 
     fn merge(&mut self, from: Serial, report: &Report) {
-        let server = self.authority.incarnation;
-        if report.server != server || self.backup_peer(from).is_none() {
+        if report.server != self.authority.incarnation || self.backup_peer(from).is_none() {
             return;
         }
         for record in report.records.records() {
@@ -390,7 +389,7 @@ impl Server {
             self.authority.book.top_up();
         }
         self.authority.save();
-        let message = Message::ReportAnswer { server, part: report.part };
+        let message = Message::ReportAnswer { backup: report.backup, number: report.number };
         self.authority.output(Output::Send { to: from, message });
         self.hear_of_report(report.last);
     }

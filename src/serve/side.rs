@@ -59,7 +59,7 @@ mod tests {
         };
         let refused =
             Message::Refused { incarnation: 1, number: 1, reason: Refusal::UnknownClient };
-        let settled = Message::ReportAnswer { server: 1, part: 0 };
+        let settled = Message::ReportAnswer { backup: 1, number: 1 };
         let messages = [Message::Claim(claim), Message::SyncAnswer(answer), refused, settled];
         let said = |role, side| messages.each_ref().map(|it| may_say(role, side, it));
         assert_eq!(said(Role::Participant, Side::In), [true, false, false, false]);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tollgate::license::key::Serial;
 use tollgate::pool::{
-    About, Appetite, Change, Claim, Grant, Link, Message, Output, Participant, ParticipantConfig,
-    Purpose, Record, Refusal, Role, Server, Settings, Start,
+    About, Appetite, Backup, Batch, Change, Claim, Grant, Link, Message, Output, Participant,
+    ParticipantConfig, Purpose, Record, Refusal, Report, Role, Server, Settings, Start, TAKEOVER,
+    Update,
 };
 
 use crate::units::{membership, serial_of, server_membership};
@@ -244,4 +245,55 @@ fn the_hold_counts_from_when_the_claim_was_sent() {
     participant.handle_link(late, serial_of(1), Link::Down);
     participant.handle_timeout(tollgate::pool::HOLD);
     assert_eq!(participant.held(), 0);
+}
+
+/// A sync that says nothing but that the server is up, and the last report sent after it.
+fn hear(backup: &mut Backup, now: Duration) -> Option<Report> {
+    let sync = Update {
+        server: 1,
+        serving: true,
+        base: 0,
+        version: 0,
+        complete: true,
+        size: 500,
+        refresh: Duration::from_secs(30),
+        overlap: None,
+        records: Batch::default(),
+    };
+    backup.handle_message(now, serial_of(0), &Message::Sync(sync));
+    let mut last = None;
+    while let Some(output) = backup.poll() {
+        if let Output::Send { message: Message::Report(report), .. } = output {
+            last = Some(report);
+        }
+    }
+    last
+}
+
+/// Serves in the server's place for a while, as for the `number`th time; what it reports then.
+fn serve_and_report(backup: &mut Backup, number: u32) -> Report {
+    let back = number * (TAKEOVER + Duration::from_secs(10));
+    backup.handle_timeout(back - Duration::from_secs(10));
+    assert!(backup.is_serving());
+    let wanted = register(claim(1, number.into(), 0, 50 * number));
+    backup.handle_message(back - Duration::from_secs(5), serial_of(2), &wanted);
+    hear(backup, back).expect("it has granted sessions")
+}
+
+#[test]
+fn a_late_answer_to_a_report_is_none_to_the_next_report() {
+    let mut backup = Backup::start(ZERO, config(1), None, []);
+    assert_eq!(hear(&mut backup, ZERO), None);
+    let first = serve_and_report(&mut backup, 1);
+    let second = serve_and_report(&mut backup, 2);
+    let granted = |it: &Report| it.records.records().iter().map(|it| it.granted).sum::<u32>();
+    assert_eq!((granted(&first), granted(&second)), (50, 100));
+    let mut is_due_after = |it: &Report, backup_life: u64| {
+        let answer = Message::ReportAnswer { backup: backup_life, number: it.number };
+        backup.handle_message(Duration::from_secs(90), serial_of(0), &answer);
+        backup.state().report_due
+    };
+    assert!(is_due_after(&first, first.backup), "the server does not know of the second");
+    assert!(is_due_after(&second, second.backup - 1), "an earlier life had such a number too");
+    assert!(!is_due_after(&second, second.backup));
 }

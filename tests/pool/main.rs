@@ -7,8 +7,8 @@
 //! shortest that was found to fail, for `tollgate sim`.
 //!
 //! `TOLLGATE_POOL_SEED=N` runs one seed and prints its script; with `TOLLGATE_POOL_TRACE=1` every
-//! message that arrives and every event as well. The long run:
-//! `TOLLGATE_POOL_SEEDS=20000 cargo test --release --test pool -- --ignored --nocapture`.
+//! message that arrives and every event as well. The long run, from `TOLLGATE_POOL_FIRST` on:
+//! `TOLLGATE_POOL_SEEDS=20000 cargo test --profile loom --test pool -- --ignored --nocapture`.
 
 mod check;
 mod claims;
@@ -17,7 +17,9 @@ mod script;
 mod units;
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use script::Script;
@@ -60,13 +62,33 @@ fn shorten(script: &Script) -> Script {
     script
 }
 
+/// Runs the scripts of all these seeds, as many at once as there are processors.
 fn seeds(range: std::ops::Range<u64>) -> Figures {
+    let next = Mutex::new(range);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
     let mut all = Figures::default();
-    for seed in range {
+    thread::scope(|scope| {
+        let crew: Vec<_> = (0..processors).map(|_| scope.spawn(|| one_by_one(&next))).collect();
+        for figures in crew.into_iter().map(ScopedJoinHandle::join) {
+            all.add(&figures.unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+    });
+    all
+}
+
+fn one_by_one(next: &Mutex<std::ops::Range<u64>>) -> Figures {
+    let draw = || next.lock().expect("nobody panics with it in hand").next();
+    let mut all = Figures::default();
+    while let Some(seed) = draw() {
+        if seed % 1_000 == 999 {
+            println!("seed {seed}");
+        }
         let script = Script::of(seed);
         if let Ok(figures) = run(&script) {
             all.add(&figures);
         } else {
+            // The first failure is the last seed for everyone.
+            *next.lock().expect("nobody panics with it in hand") = 0..0;
             let (why, scenario) = run(&shorten(&script)).expect_err("it failed before");
             panic!("seed {seed}: {why}\n\n# seed {seed}: {why}\n{scenario}\n");
         }
@@ -114,7 +136,8 @@ fn a_seed_is_a_scenario_for_the_command() {
 #[test]
 #[ignore = "minutes: the long test set"]
 fn thousands_of_seeds() {
+    let first = number("TOLLGATE_POOL_FIRST").unwrap_or(1_000_000);
     let seeds_to_run = number("TOLLGATE_POOL_SEEDS").unwrap_or(5_000);
-    let figures = seeds(1_000_000..1_000_000 + seeds_to_run);
+    let figures = seeds(first..first + seeds_to_run);
     println!("{figures:#?}");
 }
