@@ -1,6 +1,7 @@
 //! Three network namespaces: `inside`, the router, `outside`.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,7 +79,9 @@ impl Site {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         static MISSING: OnceLock<Option<String>> = OnceLock::new();
         if let Some(missing) = MISSING.get_or_init(missing) {
-            eprintln!("skipped: it needs {missing}");
+            // Past the harness, which shows nothing of what a test prints that passes.
+            let word = format!("skipped: it needs {missing}\n");
+            std::io::stderr().write_all(word.as_bytes()).unwrap();
             let must_run = std::env::var_os("TOLLGATE_GUARD_MUST_RUN").is_some();
             assert!(!must_run, "it needs {missing}");
             return None;

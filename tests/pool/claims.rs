@@ -272,12 +272,13 @@ fn hear(backup: &mut Backup, now: Duration) -> Option<Report> {
 
 /// Serves in the server's place for a while, as for the `number`th time; what it reports then.
 fn serve_and_report(backup: &mut Backup, number: u32) -> Report {
-    let back = number * (TAKEOVER + Duration::from_secs(10));
-    backup.handle_timeout(back - Duration::from_secs(10));
+    let pause = Duration::from_secs(5);
+    let silent = (number - 1) * (TAKEOVER + 2 * pause) + TAKEOVER;
+    backup.handle_timeout(silent);
     assert!(backup.is_serving());
     let wanted = register(claim(1, number.into(), 0, 50 * number));
-    backup.handle_message(back - Duration::from_secs(5), serial_of(2), &wanted);
-    hear(backup, back).expect("it has granted sessions")
+    backup.handle_message(silent + pause, serial_of(2), &wanted);
+    hear(backup, silent + 2 * pause).expect("it has granted sessions")
 }
 
 #[test]
