@@ -33,7 +33,9 @@
 //! again (G57). Of two records of one participant the one with the larger (incarnation, number) is
 //! the later, because a participant numbers its claims across both. It registers with a server that
 //! it turns to, and again whenever a server begins to serve, and a registration is always stored
-//! and told: so the later record is known to be.
+//! and told: so the later record is known to be. A part of a report has a number that the backup
+//! uses once in its life, and is repeated until the answer carries both: one that comes after the
+//! backup has served again answers nothing.
 //!
 //! # Invariants
 //!
